@@ -90,7 +90,7 @@ impl PackageFact {
 }
 
 /// A package that another needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Requirement {
     /// The needed package's name, in the same ecosystem.
     pub name: String,

@@ -11,5 +11,12 @@
 
 pub mod cataloger;
 pub mod catalogers;
+pub mod tar;
+pub mod entry;
+pub mod pinned;
+pub mod layer;
+pub mod tree;
+pub mod assemble;
+pub mod support;
 pub mod content;
 pub mod fact;

@@ -144,6 +144,13 @@ pub enum RemedyAction {
         /// The affected packages it pulls in, `name@version`.
         brings: Vec<String>,
     },
+    /// Build one program again with newer modules.
+    RebuildBinary {
+        /// Where the program is.
+        path: String,
+        /// `module=version` for each module.
+        upgrades: Vec<String>,
+    },
     /// Nothing can be upgraded to: replace, mitigate or accept.
     NoFix {
         /// The package's name.

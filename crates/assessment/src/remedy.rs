@@ -1,0 +1,197 @@
+//! What one should do: findings grouped by the action that removes them, most useful first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::artifact::{Artifact, Origin};
+use model::ecosystem::scheme_of;
+use model::finding::{Finding, Severity};
+use model::inventory::Inventory;
+use model::package::{Package, PackageId, PackageType};
+use model::report::{Remedy, RemedyAction};
+use model::version::compare;
+
+/// Groups findings by the action that removes them. `denied` are the findings the verdict objects to; actions that remove
+/// more of those come first.
+pub fn remedies(artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Vec<Remedy> {
+    let pullers = Pullers::of(inventory, findings);
+    let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
+    for (index, finding) in (0..).zip(findings) {
+        let package = inventory.package(finding.package);
+        groups.entry(key(artifact, package, finding, &pullers)).or_default().push(index);
+    }
+    let mut remedies: Vec<Remedy> = groups
+        .into_iter()
+        .map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied))
+        .collect();
+    remedies.sort_by(|a, b| usefulness(b).cmp(&usefulness(a)).then_with(|| a.title.cmp(&b.title)));
+    remedies
+}
+
+fn usefulness(remedy: &Remedy) -> (bool, u32, Severity, usize) {
+    let fixes = !matches!(remedy.action, RemedyAction::NoFix { .. });
+    (fixes, remedy.violations, remedy.severity, remedy.removes.len())
+}
+
+/// What findings must share to be removed by one action.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key<'a> {
+    Base(&'a str),
+    OsPackages { layer: Option<u32> },
+    Dependency(PackageId),
+    Binary { path: &'a str },
+    Package { kind: &'a PackageType, name: &'a str, version: &'a str },
+    NoFix { kind: &'a PackageType, name: &'a str },
+}
+
+fn key<'a>(artifact: &'a Artifact, package: &'a Package, finding: &Finding, pullers: &Pullers) -> Key<'a> {
+    let kind = &package.kind;
+    if finding.fix.version().is_none() {
+        return Key::NoFix { kind, name: &package.name };
+    }
+    if package.origin == Origin::Base
+        && let Some(base) = &artifact.base
+    {
+        return Key::Base(&base.name);
+    }
+    if kind.is_os() {
+        return Key::OsPackages { layer: package.layer };
+    }
+    if let Some(puller) = pullers.of_package(package.id) {
+        return Key::Dependency(puller);
+    }
+    // Modules are compiled into a program: nobody upgrades one without building the program again.
+    match package.evidence.first() {
+        Some(evidence) if matches!(package.cataloger.as_str(), "go-binary" | "rust-binary") => Key::Binary { path: &evidence.path },
+        _ => Key::Package { kind, name: &package.name, version: &package.version },
+    }
+}
+
+fn remedy(key: Key<'_>, removes: Vec<u32>, artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Remedy {
+    let concerned: Vec<&Finding> = removes.iter().map(|&index| &findings[index as usize]).collect();
+    let packages: BTreeSet<PackageId> = concerned.iter().map(|finding| finding.package).collect();
+    let first = inventory.package(concerned[0].package);
+    let layer = match key {
+        Key::Base(_) => None,
+        Key::Dependency(puller) => inventory.package(puller).layer,
+        _ => first.layer,
+    };
+    let (action, title) = action(&key, &concerned, inventory, artifact);
+    Remedy {
+        action,
+        title,
+        layer,
+        packages: packages.into_iter().collect(),
+        violations: removes.iter().filter(|index| denied.contains(index)).count() as u32,
+        severity: concerned.iter().map(|finding| finding.severity).max().unwrap_or_default(),
+        removes,
+    }
+}
+
+fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact: &Artifact) -> (RemedyAction, String) {
+    match key {
+        Key::Base(base) => (
+            RemedyAction::RebuildBase { base: (*base).to_owned() },
+            format!("rebuild on a current {base} (or take its updates): {}", names(&upgrades(findings, inventory))),
+        ),
+        Key::OsPackages { layer } => {
+            let upgrades = upgrades(findings, inventory);
+            let place = match layer {
+                Some(layer) => format!(" in layer {} of {}", layer + 1, artifact.layers.len()),
+                None => String::new(),
+            };
+            let title = format!("upgrade {} OS packages{place}: {}", upgrades.len(), names(&upgrades));
+            (RemedyAction::UpgradeOsPackages { upgrades }, title)
+        }
+        Key::Dependency(puller) => {
+            let puller = inventory.package(*puller);
+            let brings: BTreeSet<String> = findings.iter().map(|finding| inventory.package(finding.package)).map(|package| format!("{}@{}", package.name, package.version)).collect();
+            let brings: Vec<String> = brings.into_iter().collect();
+            let title = format!("upgrade {} {}, which pulls in {}", puller.name, puller.version, names(&brings));
+            (RemedyAction::UpgradeDependency { name: puller.name.clone(), from: puller.version.clone(), brings }, title)
+        }
+        Key::Binary { path } => {
+            let upgrades = upgrades(findings, inventory);
+            let title = format!("rebuild {path} with {}", names(&upgrades));
+            (RemedyAction::RebuildBinary { path: (*path).to_owned(), upgrades }, title)
+        }
+        Key::Package { name, version, .. } => {
+            let to = highest_fix(findings, inventory).unwrap_or_default();
+            let title = format!("upgrade {name} from {version} to {to}");
+            (RemedyAction::UpgradePackage { name: (*name).to_owned(), from: (*version).to_owned(), to }, title)
+        }
+        Key::NoFix { name, .. } => {
+            (RemedyAction::NoFix { name: (*name).to_owned() }, format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"))
+        }
+    }
+}
+
+/// `name=version` for each package, with the least version that removes all its findings.
+fn upgrades(findings: &[&Finding], inventory: &Inventory) -> Vec<String> {
+    let mut by_package: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        by_package.entry(&inventory.package(finding.package).name).or_default().push(finding);
+    }
+    by_package.into_iter().filter_map(|(name, findings)| Some(format!("{name}={}", highest_fix(&findings, inventory)?))).collect()
+}
+
+fn highest_fix(findings: &[&Finding], _inventory: &Inventory) -> Option<String> {
+    let scheme = findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
+    let fixes = findings.iter().filter_map(|finding| finding.fix.version());
+    fixes.reduce(|a, b| if compare(scheme, a, b) == Some(std::cmp::Ordering::Less) { b } else { a }).map(str::to_owned)
+}
+
+/// The first few, and how many more.
+fn names(list: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if list.len() > SHOWN { format!("{shown} and {} more", list.len() - SHOWN) } else { shown }
+}
+
+/// The one direct dependency that pulls in several affected packages, where it is only one.
+struct Pullers {
+    by_package: HashMap<PackageId, PackageId>,
+}
+
+impl Pullers {
+    fn of(inventory: &Inventory, findings: &[Finding]) -> Self {
+        let mut dependents: HashMap<PackageId, Vec<PackageId>> = HashMap::new();
+        for package in &inventory.packages {
+            for needed in package.depends_on.iter().filter(|needed| **needed != package.id) {
+                dependents.entry(*needed).or_default().push(package.id);
+            }
+        }
+        let affected: BTreeSet<PackageId> = findings
+            .iter()
+            .filter(|finding| finding.fix.version().is_some() && !inventory.package(finding.package).kind.is_os())
+            .map(|finding| finding.package)
+            .collect();
+        let roots: Vec<(PackageId, PackageId)> = affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
+        let mut brought: HashMap<PackageId, usize> = HashMap::new();
+        for (package, root) in &roots {
+            *brought.entry(*root).or_default() += usize::from(package != root);
+        }
+        // One affected dependency is better named itself; two and more are the puller's doing.
+        let by_package = roots.into_iter().filter(|(_, root)| brought[root] >= 2).collect();
+        Self { by_package }
+    }
+
+    fn of_package(&self, package: PackageId) -> Option<PackageId> {
+        self.by_package.get(&package).copied()
+    }
+}
+
+/// The only package above which nothing depends and from which `package` is reached; none when there are several (or the
+/// graph is a circle).
+fn only_root(package: PackageId, dependents: &HashMap<PackageId, Vec<PackageId>>) -> Option<PackageId> {
+    let mut root = None;
+    let mut seen = BTreeSet::from([package]);
+    let mut queue = vec![package];
+    while let Some(at) = queue.pop() {
+        match dependents.get(&at).filter(|above| !above.is_empty()) {
+            None if root.is_some_and(|root| root != at) => return None,
+            None => root = Some(at),
+            Some(above) => queue.extend(above.iter().copied().filter(|above| seen.insert(*above))),
+        }
+    }
+    root
+}

@@ -1,0 +1,398 @@
+//! Stacks layers into one inventory: what is still there, who brought it, and which packages are one.
+
+mod owners;
+mod requirements;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use model::artifact::Origin;
+use model::distro::Distro;
+use model::integrity::IntegrityFile;
+use model::inventory::Inventory;
+use model::package::{Evidence, Package, PackageId};
+use model::purl;
+
+use crate::entry::EntryKind;
+use crate::fact::{Fact, PackageFact, Requirement};
+use crate::layer::{FileFacts, LayerFacts, display};
+use crate::tree::{ContentRef, NodeId, Tree};
+use owners::Owners;
+
+/// How the layers given to [`assemble`] are to be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stacking {
+    /// The layers are an image's. When not, there is one pseudo layer, and packages name none.
+    pub layered: bool,
+    /// How many of the lowest layers belong to the recognised base image; none when no base was recognised.
+    pub base_layers: Option<u32>,
+}
+
+/// An inventory and the integrity model's files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Assembled {
+    /// Distribution, packages, gaps.
+    pub inventory: Inventory,
+    /// Every file that may be run or loaded, sorted by path.
+    pub integrity: Vec<IntegrityFile>,
+}
+
+/// A package under construction.
+struct Draft {
+    fact: PackageFact,
+    cataloger: String,
+    evidence: Vec<Evidence>,
+    introduced: u32,
+    /// The file it was found in.
+    node: NodeId,
+    provides: Vec<String>,
+}
+
+/// Stacks `layers` (bottom first) and says what the result contains.
+pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
+    let mut tree = Tree::default();
+    for (number, layer) in layers.iter().enumerate() {
+        tree.stack(number as u32, &layer.entries);
+    }
+    let history = History::of(layers);
+    let live = live_files(&tree, layers);
+    let distro = distro(&live);
+    let mut drafts = drafts(&live, &history);
+    apply_licenses(&mut drafts, &live);
+    let owners = Owners::of(&tree, &drafts, &live);
+    let mut drafts = join_owned(drafts, &owners);
+    if !stacking.layered {
+        drafts = join_same(drafts);
+    }
+    drafts.sort_by(|a, b| order(a).cmp(&order(b)));
+    let integrity = integrity(&tree, &drafts, &owners, distro.as_ref(), stacking);
+    let gaps = layers.iter().enumerate().flat_map(|(number, layer)| {
+        layer.gaps.iter().cloned().map(move |gap| if stacking.layered { gap.in_layer(number as u32) } else { gap })
+    });
+    let gaps = gaps.collect();
+    let depends_on = requirements::resolve(&drafts);
+    let packages = drafts.into_iter().zip(depends_on).enumerate();
+    let packages = packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
+    Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps }, integrity }
+}
+
+/// One file that can still be reached, with what was learned from it.
+struct Live<'a> {
+    node: NodeId,
+    path: String,
+    layer: u32,
+    facts: &'a FileFacts,
+}
+
+/// Facts of files that are still there: the node at the path was made by the very entry the facts are from. A hard link
+/// has the facts of the content it names.
+fn live_files<'a>(tree: &Tree, layers: &'a [LayerFacts]) -> Vec<Live<'a>> {
+    let mut by_content: HashMap<ContentRef, Vec<&FileFacts>> = HashMap::new();
+    let mut live = Vec::new();
+    for (layer, facts) in layers.iter().enumerate().flat_map(|(number, layer)| layer.files.iter().map(move |facts| (number as u32, facts))) {
+        let made_by = ContentRef { layer, entry: facts.entry as u32 };
+        by_content.entry(made_by).or_default().push(facts);
+        // `display` is the identity for UTF-8, and catalogers want no other names.
+        let node = tree.node_at(facts.path.as_bytes()).filter(|&node| tree.made_by(node) == made_by);
+        live.extend(node.map(|node| Live { node, path: facts.path.clone(), layer, facts }));
+    }
+    for &link in tree.hardlinks() {
+        let path = tree.path(link);
+        let Some(content) = tree.content(link).filter(|_| tree.node_at(&path) == Some(link)) else { continue };
+        for facts in by_content.get(&content).into_iter().flatten() {
+            live.push(Live { node: link, path: display(&path), layer: tree.made_by(link).layer, facts });
+        }
+    }
+    live
+}
+
+/// What each layer said about each path, to find who introduced a package.
+struct History<'a> {
+    /// (path) -> (layer, facts), bottom first.
+    by_path: HashMap<&'a str, Vec<(u32, &'a FileFacts)>>,
+    whiteouts: HashSet<(u32, Vec<u8>)>,
+}
+
+impl<'a> History<'a> {
+    fn of(layers: &'a [LayerFacts]) -> Self {
+        let mut history = Self { by_path: HashMap::new(), whiteouts: HashSet::new() };
+        for (number, layer) in layers.iter().enumerate() {
+            for facts in &layer.files {
+                history.by_path.entry(&facts.path).or_default().push((number as u32, facts));
+            }
+            if layer.entries.has_whiteouts() {
+                let hidden = layer.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque));
+                history.whiteouts.extend(hidden.map(|entry| (number as u32, entry.path)));
+            }
+        }
+        history
+    }
+
+    /// The layers at or below `top` whose copy of `path` has `package` without a break, and of those the lowest: the layer
+    /// that introduced it. A later layer that merely rewrites the file (an upgrade of something else, `chown`) did not.
+    fn introduced(&self, path: &str, cataloger: &str, package: &PackageFact, top: u32) -> u32 {
+        let mut introduced = top;
+        let versions = self.by_path.get(path).map_or(&[][..], Vec::as_slice);
+        for (layer, facts) in versions.iter().rev().filter(|(layer, facts)| *layer < top && facts.cataloger == cataloger) {
+            let deleted = (*layer + 1..=introduced).any(|between| self.hidden(between, path));
+            if deleted || !mentions(facts, package) {
+                break;
+            }
+            introduced = *layer;
+        }
+        introduced
+    }
+
+    /// Whether a layer hides a path that lower layers brought.
+    fn hidden(&self, layer: u32, path: &str) -> bool {
+        !self.whiteouts.is_empty()
+            && path.match_indices('/').map(|(end, _)| &path[..end]).chain([path, ""]).any(|prefix| {
+                self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec()))
+            })
+    }
+}
+
+fn mentions(facts: &FileFacts, package: &PackageFact) -> bool {
+    facts.parsed.facts.iter().any(|fact| match fact {
+        Fact::Package(other) => same(other, package),
+        Fact::Database(others) => others.iter().any(|other| same(other, package)),
+        _ => false,
+    })
+}
+
+fn same(a: &PackageFact, b: &PackageFact) -> bool {
+    (&a.name, &a.version, &a.arch, &a.kind) == (&b.name, &b.version, &b.arch, &b.kind)
+}
+
+/// The distribution the tree says it is: `/etc/os-release` before `/usr/lib/os-release` (os-release(5)) before the files
+/// of older families.
+fn distro(live: &[Live<'_>]) -> Option<Distro> {
+    let rank = |path: &str| match path {
+        "etc/os-release" => 0,
+        "usr/lib/os-release" => 1,
+        _ => 2,
+    };
+    let distros = live.iter().flat_map(|file| file.facts.parsed.facts.iter().map(move |fact| (file, fact)));
+    let distros = distros.filter_map(|(file, fact)| match fact {
+        Fact::Distro(distro) => Some((rank(&file.path), &file.path, distro)),
+        _ => None,
+    });
+    distros.min_by_key(|(rank, path, _)| (*rank, path.as_str())).map(|(_, _, distro)| distro.clone())
+}
+
+fn drafts(live: &[Live<'_>], history: &History<'_>) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for file in live {
+        let mut seen = HashSet::new();
+        for fact in &file.facts.parsed.facts {
+            match fact {
+                Fact::Package(package) => drafts.extend(draft(file, package, history, &mut seen)),
+                Fact::Database(packages) => {
+                    drafts.extend(database(file, packages, history));
+                }
+                _ => {}
+            }
+        }
+    }
+    drafts
+}
+
+/// The packages of one database. Who introduced each is found for all at once: databases are long, and so are images.
+fn database(file: &Live<'_>, packages: &[PackageFact], history: &History<'_>) -> Vec<Draft> {
+    let key = |package: &PackageFact| (package.name.clone(), package.version.clone(), package.arch.clone());
+    let mut introduced: HashMap<_, u32> = packages.iter().map(|package| (key(package), file.layer)).collect();
+    let mut unbroken: HashSet<_> = introduced.keys().cloned().collect();
+    let mut above = file.layer;
+    let versions = history.by_path.get(file.path.as_str()).map_or(&[][..], Vec::as_slice);
+    for (layer, facts) in versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger) {
+        if (*layer + 1..=above).any(|between| history.hidden(between, &file.path)) {
+            break;
+        }
+        let there: HashSet<_> = facts
+            .parsed
+            .facts
+            .iter()
+            .filter_map(|fact| if let Fact::Database(packages) = fact { Some(packages) } else { None })
+            .flatten()
+            .map(key)
+            .collect();
+        unbroken.retain(|key| there.contains(key));
+        unbroken.iter().for_each(|key| {
+            introduced.insert(key.clone(), *layer);
+        });
+        above = *layer;
+    }
+    let draft = |package: &PackageFact| Draft {
+        introduced: introduced.get(&key(package)).copied().unwrap_or(file.layer),
+        ..Draft::new(file, package)
+    };
+    packages.iter().map(draft).collect()
+}
+
+fn draft(file: &Live<'_>, package: &PackageFact, history: &History<'_>, seen: &mut HashSet<(String, String)>) -> Option<Draft> {
+    // One archive often holds several copies of a package; they are one package there.
+    if !seen.insert((package.name.clone(), package.version.clone())) {
+        return None;
+    }
+    let introduced = history.introduced(&file.facts.path, &file.facts.cataloger, package, file.layer);
+    Some(Draft { introduced, ..Draft::new(file, package) })
+}
+
+impl Draft {
+    fn new(file: &Live<'_>, package: &PackageFact) -> Self {
+        let path = match &package.inside {
+            Some(inside) => format!("{}!/{inside}", file.path),
+            None => file.path.clone(),
+        };
+        Self {
+            fact: package.clone(),
+            cataloger: file.facts.cataloger.clone(),
+            evidence: vec![Evidence { path, layer: Some(file.layer) }],
+            introduced: file.layer,
+            node: file.node,
+            provides: Vec::new(),
+        }
+    }
+
+    fn purl(&self, distro: Option<&Distro>) -> String {
+        purl::render(&purl::PurlParts {
+            kind: &self.fact.kind,
+            name: &self.fact.name,
+            version: &self.fact.version,
+            arch: self.fact.arch.as_deref(),
+            distro,
+            source: self.fact.source.as_ref(),
+            module: self.fact.module.as_deref(),
+        })
+    }
+}
+
+/// Licenses that the package manager keeps outside its database.
+fn apply_licenses(drafts: &mut [Draft], live: &[Live<'_>]) {
+    let mut licenses = HashMap::new();
+    for fact in live.iter().flat_map(|file| &file.facts.parsed.facts) {
+        if let Fact::Licenses { kind, package, licenses: names } = fact {
+            licenses.insert((kind, package.as_str()), names);
+        }
+    }
+    for draft in drafts.iter_mut().filter(|draft| draft.fact.licenses.is_empty()) {
+        if let Some(names) = licenses.get(&(&draft.fact.kind, draft.fact.name.as_str())) {
+            draft.fact.licenses = (*names).clone();
+        }
+    }
+}
+
+/// A language package whose file an OS package owns is that OS package: its purl is kept with the owner, and advisories of
+/// the distribution decide.
+fn join_owned(drafts: Vec<Draft>, owners: &Owners) -> Vec<Draft> {
+    let (mut os, mut language): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|draft| draft.fact.kind.is_os());
+    let by_key: HashMap<_, _> = os.iter().enumerate().map(|(index, draft)| (owners::key(&draft.fact), index)).collect();
+    language.retain_mut(|draft| {
+        let Some(&owner) = owners.of_node(draft.node).and_then(|owner| by_key.get(owner)) else { return true };
+        os[owner].provides.push(draft.purl(None));
+        os[owner].evidence.append(&mut draft.evidence);
+        false
+    });
+    for draft in &mut os {
+        draft.provides.sort();
+        draft.provides.dedup();
+        let mut seen = HashSet::new();
+        draft.evidence.retain(|evidence| seen.insert(evidence.clone()));
+    }
+    os.append(&mut language);
+    os
+}
+
+/// In a directory the same package is often both locked and installed; there it is one package with several evidences.
+fn join_same(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut joined: BTreeMap<_, Draft> = BTreeMap::new();
+    for draft in drafts {
+        let key = (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
+        match joined.entry(key) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(draft);
+            }
+            std::collections::btree_map::Entry::Occupied(mut place) => place.get_mut().absorb(draft),
+        }
+    }
+    joined.into_values().collect()
+}
+
+impl Draft {
+    fn absorb(&mut self, other: Draft) {
+        self.fact.development &= other.fact.development;
+        if self.fact.licenses.is_empty() {
+            self.fact.licenses = other.fact.licenses;
+        }
+        let known: HashSet<Requirement> = self.fact.requires.iter().cloned().collect();
+        self.fact.requires.extend(other.fact.requires.into_iter().filter(|requirement| !known.contains(requirement)));
+        self.evidence.extend(other.evidence);
+        self.evidence.sort();
+        self.evidence.dedup();
+    }
+}
+
+fn order(draft: &Draft) -> (&model::package::PackageType, &str, &str, &[Evidence]) {
+    (&draft.fact.kind, &draft.fact.name, &draft.fact.version, &draft.evidence)
+}
+
+fn package(number: u32, draft: Draft, depends_on: Vec<PackageId>, distro: Option<&Distro>, stacking: Stacking) -> Package {
+    let purl = draft.purl(distro);
+    let Draft { fact, cataloger, mut evidence, introduced, provides, .. } = draft;
+    if !stacking.layered {
+        evidence.iter_mut().for_each(|evidence| evidence.layer = None);
+    }
+    Package {
+        id: PackageId(number),
+        kind: fact.kind,
+        name: fact.name,
+        version: fact.version,
+        purl,
+        arch: fact.arch,
+        source: fact.source,
+        module: fact.module,
+        licenses: fact.licenses,
+        evidence,
+        layer: stacking.layered.then_some(introduced),
+        origin: origin(introduced, stacking),
+        provides,
+        depends_on,
+        development: fact.development,
+        cataloger,
+    }
+}
+
+/// Whether the base or the application brought what a layer brought.
+pub fn origin(layer: u32, stacking: Stacking) -> Origin {
+    match stacking.base_layers {
+        _ if !stacking.layered => Origin::Application,
+        Some(base) if layer < base => Origin::Base,
+        Some(_) => Origin::Application,
+        None => Origin::Unknown,
+    }
+}
+
+fn integrity(tree: &Tree, drafts: &[Draft], owners: &Owners, distro: Option<&Distro>, stacking: Stacking) -> Vec<IntegrityFile> {
+    let mut purls: HashMap<&owners::OwnerKey, String> = HashMap::new();
+    let by_key: HashMap<_, _> = drafts.iter().filter(|draft| draft.fact.kind.is_os()).map(|draft| (owners::key(&draft.fact), draft)).collect();
+    let language: HashMap<NodeId, &Draft> = drafts.iter().filter(|draft| !draft.fact.kind.is_os()).map(|draft| (draft.node, draft)).collect();
+    let mut files: Vec<IntegrityFile> = Vec::new();
+    for file in tree.pinned_files() {
+        let Some((kind, sha256)) = file.pinned else { continue };
+        let owned = owners.of_node(file.node);
+        let package = match owned {
+            Some(key) => by_key.get(key).map(|draft| purls.entry(key).or_insert_with(|| draft.purl(distro)).clone()),
+            None => language.get(&file.node).map(|draft| draft.purl(distro)),
+        };
+        files.push(IntegrityFile {
+            path: format!("/{}", display(&file.path)),
+            kind,
+            sha256,
+            size: file.size,
+            mode: format!("{:04o}", file.mode),
+            package,
+            layer: stacking.layered.then_some(file.content.layer),
+        });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}

@@ -1,0 +1,99 @@
+//! Which package needs which: names in metadata become packages of the same inventory.
+
+use std::collections::HashMap;
+
+use model::ecosystem::normalise_name;
+use model::package::{PackageId, PackageType};
+
+use super::Draft;
+use crate::fact::Requirement;
+
+/// For each draft, in order, the packages it needs. A needed package that was not found is left out.
+pub(super) fn resolve(drafts: &[Draft]) -> Vec<Vec<PackageId>> {
+    let index = Index::of(drafts);
+    drafts.iter().map(|draft| index.needs(draft)).collect()
+}
+
+struct Index<'a> {
+    /// Installed npm packages by directory.
+    npm: HashMap<&'a str, u32>,
+    /// Everything else by where it is declared or installed, and name.
+    by_place: HashMap<(&'a PackageType, &'a str, String), Vec<(u32, &'a str)>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(drafts: &'a [Draft]) -> Self {
+        let mut index = Self { npm: HashMap::new(), by_place: HashMap::new() };
+        for (number, draft) in drafts.iter().enumerate() {
+            for evidence in &draft.evidence {
+                if let Some(directory) = npm_directory(draft, &evidence.path) {
+                    index.npm.insert(directory, number as u32);
+                }
+                let key = (&draft.fact.kind, place(draft, &evidence.path), name(&draft.fact.kind, &draft.fact.name));
+                index.by_place.entry(key).or_default().push((number as u32, &draft.fact.version));
+            }
+        }
+        index
+    }
+
+    fn needs(&self, draft: &Draft) -> Vec<PackageId> {
+        let mut needs = Vec::new();
+        for evidence in &draft.evidence {
+            for requirement in &draft.fact.requires {
+                let found = match npm_directory(draft, &evidence.path) {
+                    Some(directory) => self.node_resolution(directory, &requirement.name),
+                    None => self.beside(draft, &evidence.path, requirement),
+                };
+                needs.extend(found.map(PackageId));
+            }
+        }
+        needs.sort_unstable();
+        needs.dedup();
+        needs
+    }
+
+    /// Node's own rule: the nearest `node_modules` from the package's directory upwards (Node.js documentation, "Loading
+    /// from node_modules folders").
+    fn node_resolution(&self, directory: &str, name: &str) -> Option<u32> {
+        let mut from = directory;
+        loop {
+            let candidate = if from.is_empty() { format!("node_modules/{name}") } else { format!("{from}/node_modules/{name}") };
+            if let Some(&found) = self.npm.get(candidate.as_str()) {
+                return Some(found);
+            }
+            from = match from.rfind('/') {
+                Some(slash) => &from[..slash],
+                None if from.is_empty() => return None,
+                None => "",
+            };
+        }
+    }
+
+    fn beside(&self, draft: &Draft, path: &str, requirement: &Requirement) -> Option<u32> {
+        let key = (&draft.fact.kind, place(draft, path), name(&draft.fact.kind, &requirement.name));
+        let found = self.by_place.get(&key)?;
+        let exact = requirement.version.as_deref().and_then(|version| found.iter().find(|(_, other)| *other == version));
+        exact.or(found.first()).map(|(number, _)| *number)
+    }
+}
+
+/// The directory of an installed npm package: what `package.json` is in.
+fn npm_directory<'a>(draft: &Draft, path: &'a str) -> Option<&'a str> {
+    path.strip_suffix("/package.json").filter(|_| draft.fact.kind == PackageType::Npm)
+}
+
+/// What must be equal for one package to find another: the lock file that names both, or the directory that Python
+/// installs into (`site-packages`).
+fn place<'a>(draft: &Draft, path: &'a str) -> &'a str {
+    if draft.fact.kind == PackageType::PyPi {
+        let directory = path.split_once(".dist-info/").or_else(|| path.split_once(".egg-info")).map(|(directory, _)| directory);
+        if let Some(directory) = directory {
+            return directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+        }
+    }
+    path.split("!/").next().unwrap_or(path)
+}
+
+fn name(kind: &PackageType, name: &str) -> String {
+    if *kind == PackageType::PyPi { normalise_name("PyPI", name) } else { name.to_owned() }
+}

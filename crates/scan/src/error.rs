@@ -1,0 +1,61 @@
+//! Why a scan could not answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::source::SourceError;
+use crate::walk::directory::DirectoryError;
+use crate::walk::layer::LayerError;
+
+/// Why a scan could not answer. A refusal by policy is not an error: it is a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The image could not be found or opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A layer could not be read, or is not the one the image names.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// The directory could not be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The bill of materials could not be read.
+    #[error("`{path}` cannot be read")]
+    SbomFile {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The bill of materials is not one.
+    #[error("`{path}` is not a bill of materials that Dogwatch reads")]
+    Sbom {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: formats::sbom::SbomError,
+    },
+    /// The advisory index is damaged.
+    #[error(transparent)]
+    Index(#[from] model::advisory::IndexDamage),
+    /// A cache entry vanished during the scan.
+    #[error("the cache lost the integrity model while it was needed")]
+    CacheLost,
+}
+
+impl ScanError {
+    /// What the reader can do next, when we know it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Layer(LayerError::WrongDigest { .. }) => Some("the image was damaged or tampered with: fetch it again".into()),
+            Self::Layer(LayerError::Encrypted { .. }) => Some("decrypt the image first; Dogwatch holds no keys".into()),
+            Self::Sbom { source, .. } => source.hint().map(str::to_owned),
+            Self::Index(_) => Some("build the index again with `dogwatch advisories build`".into()),
+            Self::CacheLost => Some("scan again, or use `--no-cache`".into()),
+            _ => None,
+        }
+    }
+}

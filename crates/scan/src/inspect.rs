@@ -1,0 +1,244 @@
+//! From a target to its inventory, each layer read once, ever.
+
+use std::path::Path;
+
+use inventory::assemble::{Assembled, Stacking, assemble, origin};
+use inventory::cataloger::{Cataloger, Scope};
+use inventory::catalogers;
+use inventory::layer::LayerFacts;
+use model::artifact::{Artifact, ArtifactKind, Layer};
+use model::digest::Digest;
+use model::integrity::{INTEGRITY_MODEL_VERSION, IntegrityFile, IntegrityModel};
+use model::inventory::Inventory;
+use serde::{Deserialize, Serialize};
+
+use crate::bases::Bases;
+use crate::cache::{Cache, Kind, key};
+use crate::error::ScanError;
+use crate::source::{self, LayerBlob, SourceOptions};
+use crate::spool::TempSpool;
+use crate::target::Target;
+use crate::walk;
+use crate::walk::layer::{LayerError, read_layer, verify_layer};
+
+/// What inspecting needs besides the target.
+#[derive(Debug)]
+pub struct InspectOptions {
+    /// How to open images.
+    pub source: SourceOptions,
+    /// Where to remember layers; none to read everything again.
+    pub cache: Option<Cache>,
+    /// Known base images.
+    pub bases: Bases,
+}
+
+/// What was found: facts, no opinion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// What was looked at.
+    pub artifact: Artifact,
+    /// What is inside.
+    pub inventory: Inventory,
+    integrity: IntegrityFiles,
+}
+
+/// The integrity model is large and seldom asked for, so it stays on disk when the rest came from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum IntegrityFiles {
+    Here(Vec<IntegrityFile>),
+    Cached(String),
+}
+
+/// The catalogers that read images.
+pub fn image_catalogers() -> Vec<Cataloger> {
+    catalogers::ALL.iter().filter(|cataloger| cataloger.scope == Scope::Installed).copied().collect()
+}
+
+/// Looks into a target.
+pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    match target {
+        Target::Sbom(path) => bill_of_materials(target, path),
+        Target::Dir(path) => directory(target, path, options),
+        _ => image(target, options),
+    }
+}
+
+impl Inspection {
+    /// What the artifact may run and contain. Fails when it was cached and the cache has lost it since.
+    pub fn integrity_model(&self, options: &InspectOptions) -> Result<IntegrityModel, ScanError> {
+        let files = match &self.integrity {
+            IntegrityFiles::Here(files) => files.clone(),
+            IntegrityFiles::Cached(key) => {
+                let cache = options.cache.as_ref();
+                cache.and_then(|cache| cache.get(Kind::Integrity, key)).ok_or(ScanError::CacheLost)?
+            }
+        };
+        let config = &self.artifact.config;
+        Ok(IntegrityModel {
+            schema_version: INTEGRITY_MODEL_VERSION,
+            manifest_digest: self.artifact.manifest_digest.clone(),
+            image_id: self.artifact.image_id.clone(),
+            platform: self.artifact.platform.clone(),
+            user: config.user.clone().filter(|user| !user.is_empty()),
+            entrypoint: config.entrypoint.clone(),
+            cmd: config.cmd.clone(),
+            files,
+            gaps: self.inventory.gaps.clone(),
+        })
+    }
+}
+
+fn bill_of_materials(target: &Target, path: &Path) -> Result<Inspection, ScanError> {
+    let bytes = std::fs::read(path).map_err(|source| ScanError::SbomFile { path: path.to_owned(), source })?;
+    let (mut artifact, inventory) = formats::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: path.to_owned(), source })?;
+    artifact.target = target.to_string();
+    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(Vec::new()) })
+}
+
+fn directory(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    let facts = walk::directory::read_directory(path, catalogers::ALL, &spool(options))?;
+    let Assembled { inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
+    let artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
+    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(integrity) })
+}
+
+fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    let identity = known_as(target, options);
+    if let (Some(cache), Some(key)) = (&options.cache, &identity)
+        && let Some(artifact) = cache.get::<Artifact>(Kind::Target, key)
+        && let Some(inspection) = known_inventory(with_base(artifact, &options.bases), cache)
+    {
+        return Ok(inspection);
+    }
+    let opened = source::open(target, &options.source)?;
+    let mut artifact = opened.artifact;
+    let read = read_layers(&opened.layers, options)?;
+    artifact.layers = read.iter().map(|read| read.layer.clone()).collect();
+    if let (Some(cache), Some(key)) = (&options.cache, target_key(target, &opened.identity)) {
+        cache.put(Kind::Target, &key, &artifact).ok();
+    }
+    let artifact = with_base(artifact, &options.bases);
+    if let Some(inspection) = options.cache.as_ref().and_then(|cache| known_inventory(artifact.clone(), cache)) {
+        return Ok(inspection);
+    }
+    let facts: Vec<LayerFacts> = read.into_iter().map(|read| read.facts).collect();
+    let Assembled { inventory, integrity } = assemble(&facts, stacking(&artifact));
+    if let Some(cache) = &options.cache {
+        // Losing the cache costs time only; the next scan will try again.
+        let key = inventory_key(&artifact);
+        cache.put(Kind::Integrity, &key, &integrity).and_then(|()| cache.put(Kind::Inventory, &key, &inventory)).ok();
+        cache.prune().ok();
+    }
+    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(integrity) })
+}
+
+/// What an unchanged target is recognised by; none when there is no cache, or when asking failed (then opening says why).
+fn known_as(target: &Target, options: &InspectOptions) -> Option<String> {
+    options.cache.as_ref()?;
+    target_key(target, &source::identify(target, &options.source).ok()?)
+}
+
+fn target_key(target: &Target, identity: &source::SourceIdentity) -> Option<String> {
+    Some(key(&[&target.to_string(), &serde_json::to_string(identity).ok()?]))
+}
+
+fn known_inventory(artifact: Artifact, cache: &Cache) -> Option<Inspection> {
+    let key = inventory_key(&artifact);
+    let inventory = cache.get(Kind::Inventory, &key)?;
+    Some(Inspection { artifact, inventory, integrity: IntegrityFiles::Cached(key) })
+}
+
+fn inventory_key(artifact: &Artifact) -> String {
+    let base = format!("{:?}", stacking(artifact).base_layers);
+    let chain: Vec<String> = artifact.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    key(&[&base, &chain.join(",")])
+}
+
+fn stacking(artifact: &Artifact) -> Stacking {
+    Stacking { layered: true, base_layers: artifact.base.as_ref().and_then(|base| base.layer_count) }
+}
+
+fn with_base(mut artifact: Artifact, bases: &Bases) -> Artifact {
+    let diff_ids: Vec<Digest> = artifact.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+    artifact.base = bases.recognise(&artifact, &diff_ids);
+    let stacking = stacking(&artifact);
+    for (number, layer) in (0..).zip(&mut artifact.layers) {
+        layer.origin = origin(number, stacking);
+    }
+    artifact
+}
+
+struct KnownLayer {
+    layer: Layer,
+    facts: LayerFacts,
+}
+
+/// A layer as it is cached, under its diff id.
+#[derive(Serialize, Deserialize)]
+struct CachedLayer {
+    size: u64,
+    facts: LayerFacts,
+}
+
+fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<KnownLayer>, ScanError> {
+    let catalogers = image_catalogers();
+    let spool = spool(options);
+    let read = |blob: &LayerBlob| -> Result<KnownLayer, LayerError> {
+        let cached = options.cache.as_ref().and_then(|cache| known_layer(blob, cache).transpose()).transpose()?;
+        let CachedLayer { size, facts } = match cached {
+            Some(cached) => cached,
+            None => new_layer(blob, &catalogers, &spool, options.cache.as_ref())?,
+        };
+        let layer = Layer {
+            diff_id: blob.expected_diff_id.clone(),
+            digest: blob.expected_digest.clone(),
+            size,
+            created_by: blob.created_by.clone(),
+            origin: model::artifact::Origin::Unknown,
+        };
+        Ok(KnownLayer { layer, facts })
+    };
+    let results = walk::in_parallel(blobs, |blob| blob.size.unwrap_or(0), read);
+    results.into_iter().map(|result| result.map_err(ScanError::from)).collect()
+}
+
+fn new_layer(blob: &LayerBlob, catalogers: &[Cataloger], spool: &TempSpool, cache: Option<&Cache>) -> Result<CachedLayer, LayerError> {
+    let stamp = blob.stamp();
+    let read = read_layer(blob, catalogers, spool)?;
+    let layer = CachedLayer { size: read.size, facts: read.facts };
+    if let Some(cache) = cache {
+        cache.put(Kind::Layer, &read.diff_id.hex(), &layer).ok();
+        remember_verified(blob, stamp, cache);
+    }
+    Ok(layer)
+}
+
+/// A layer whose content was seen before. What is known under a digest is used only for bytes that have it: they are
+/// hashed again unless the same file (or the same blob of a registry) was verified earlier.
+fn known_layer(blob: &LayerBlob, cache: &Cache) -> Result<Option<CachedLayer>, LayerError> {
+    let Some(known) = cache.get::<CachedLayer>(Kind::Layer, &blob.expected_diff_id.hex()) else { return Ok(None) };
+    let stamp = blob.stamp();
+    let verified = stamp.as_ref().is_some_and(|stamp| cache.get::<()>(Kind::Verified, &verified_key(blob, stamp)).is_some());
+    if !verified {
+        verify_layer(blob)?;
+        remember_verified(blob, stamp, cache);
+    }
+    Ok(Some(known))
+}
+
+fn remember_verified(blob: &LayerBlob, stamp: Option<String>, cache: &Cache) {
+    // Only a file that did not change while it was read has the digest that was computed.
+    if let Some(stamp) = stamp.filter(|stamp| Some(stamp) == blob.stamp().as_ref()) {
+        cache.put(Kind::Verified, &verified_key(blob, &stamp), &()).ok();
+    }
+}
+
+fn verified_key(blob: &LayerBlob, stamp: &str) -> String {
+    let digest = blob.expected_digest.as_ref().map(Digest::to_string).unwrap_or_default();
+    key(&[stamp, &digest, &blob.expected_diff_id.to_string()])
+}
+
+fn spool(options: &InspectOptions) -> TempSpool {
+    let on_cache_disk = options.cache.as_ref().and_then(|cache| cache.spool_directory().ok());
+    TempSpool::new(on_cache_disk.unwrap_or_else(std::env::temp_dir))
+}
