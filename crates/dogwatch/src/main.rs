@@ -1,2 +1,34 @@
-//! placeholder
-fn main() {}
+//! The `dogwatch` command: parses, wires, prints, exits.
+//!
+//! Exit codes everywhere: 0 passed, 1 a policy said no, 2 could not tell. Data goes to stdout, talk to stderr.
+
+mod cli;
+mod commands;
+mod console;
+mod paths;
+mod snapshot;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // A parser that fails on a stranger's file is reported as a gap; its panic message is nobody's business.
+    std::panic::set_hook(Box::new(|_| {}));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return console::usage(&error),
+    };
+    let result = match cli.command {
+        Command::Scan(arguments) => commands::scan::run(arguments),
+        Command::Sbom(arguments) => commands::sbom::run(arguments),
+        Command::Advisories(command) => commands::advisories::run(command),
+        Command::Policy(command) => commands::policy::run(command),
+        Command::Bases(command) => commands::bases::run(command),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => console::failure(&error),
+    }
+}

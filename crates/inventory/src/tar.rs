@@ -317,3 +317,94 @@ fn cut() -> io::Error {
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("not a tar archive: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn members(archive: &[u8]) -> io::Result<Vec<(Header, Vec<u8>)>> {
+        let mut tar = TarReader::new(archive);
+        let mut members = Vec::new();
+        while let Some(header) = tar.next()? {
+            let mut content = Vec::new();
+            tar.content().read_to_end(&mut content)?;
+            members.push((header, content));
+        }
+        Ok(members)
+    }
+
+    /// An archive by another author's writer.
+    fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o640);
+            builder.append_data(&mut header, path, content.as_slice()).expect("writes to memory");
+        }
+        builder.into_inner().expect("writes to memory")
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_another_program_wrote(files in proptest::collection::vec(("[a-z]{1,30}(/[a-z]{1,90}){0,3}", proptest::collection::vec(any::<u8>(), 0..1500)), 0..6)) {
+            let read = members(&archive(&files)).expect("a whole archive");
+            let read: Vec<(String, Vec<u8>)> = read.into_iter().map(|(header, content)| (String::from_utf8(header.path).expect("as written"), content)).collect();
+            prop_assert_eq!(read, files);
+        }
+
+        #[test]
+        fn a_cut_archive_is_an_error_or_a_shorter_one(cut in 0usize..4000) {
+            let files = vec![("a".repeat(150), vec![1; 700]), ("b".into(), vec![2; 600])];
+            let whole = archive(&files);
+            let cut = cut.min(whole.len());
+            if let Ok(read) = members(&whole[..cut]) {
+                // Cut exactly between members: nothing that was read is wrong.
+                for ((header, content), (path, expected)) in read.iter().zip(&files) {
+                    prop_assert_eq!(&header.path, path.as_bytes());
+                    prop_assert_eq!(content, expected);
+                }
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes: Vec<u8>, at in 0usize..512, value: u8) {
+            let _ = members(&bytes);
+            let mut archive = archive(&[("x".repeat(120), vec![3; 20])]);
+            archive[at] = value;
+            let _ = members(&archive);
+        }
+    }
+
+    #[test]
+    fn an_extension_header_of_gigabytes_is_not_believed() {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(8 << 30);
+        header.set_cksum();
+        let error = members(header.as_bytes()).expect_err("too long");
+        assert!(error.to_string().contains("8589934592 bytes"), "{error}");
+    }
+
+    #[test]
+    fn links_devices_and_directories_have_no_content() {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (kind, path) in [(tar::EntryType::Directory, "etc/"), (tar::EntryType::Symlink, "l"), (tar::EntryType::Link, "h"), (tar::EntryType::Char, "null")] {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            header.set_size(0);
+            header.set_path(path).expect("short");
+            header.set_link_name("etc/target").expect("short");
+            header.set_cksum();
+            builder.append(&header, io::empty()).expect("writes to memory");
+        }
+        let kinds: Vec<_> = members(&builder.into_inner().expect("memory")).expect("whole").into_iter().map(|(header, _)| (header.kind, header.link)).collect();
+        let link = b"etc/target".to_vec();
+        assert_eq!(kinds[0].0, Kind::Directory);
+        assert_eq!(kinds[1], (Kind::Symlink, link.clone()));
+        assert_eq!(kinds[2], (Kind::Hardlink, link));
+        assert_eq!(kinds[3].0, Kind::Special);
+    }
+}

@@ -356,3 +356,76 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
         None => (b"", path),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::EntryKind::{Directory, Hardlink, Opaque, Symlink, Whiteout};
+
+    fn file() -> EntryKind {
+        EntryKind::File { size: 1, pinned: Some((FileKind::Script, Digest::from_bytes([7; 32]))) }
+    }
+
+    fn tree(layers: &[&[(&str, EntryKind)]]) -> Tree {
+        let mut tree = Tree::default();
+        for (number, layer) in (0..).zip(layers) {
+            let mut table = EntryTable::default();
+            for (path, kind) in *layer {
+                table.push(&Entry { path: path.as_bytes().to_vec(), kind: kind.clone(), mode: 0o644 });
+            }
+            tree.stack(number, &table);
+        }
+        tree
+    }
+
+    /// Live files as `path@layer`.
+    fn check(layers: &[&[(&str, EntryKind)]], expected: &[&str]) {
+        let tree = tree(layers);
+        let mut live: Vec<String> = tree.pinned_files().map(|file| format!("{}@{}", String::from_utf8_lossy(&file.path), file.content.layer)).collect();
+        live.sort();
+        assert_eq!(live, expected);
+    }
+
+    #[test]
+    fn a_whiteout_hides_a_file_and_a_whole_directory() {
+        check(&[&[("a", file()), ("d/x", file()), ("d/y/z", file())], &[("a", Whiteout), ("d", Whiteout)]], &[]);
+    }
+
+    #[test]
+    fn an_opaque_directory_hides_only_what_lower_layers_brought() {
+        // The mark may stand after the new files, and hides none of them.
+        check(&[&[("d/old", file()), ("e", file())], &[("d/new", file()), ("d", Opaque)]], &["d/new@1", "e@0"]);
+        check(&[&[("a", file())], &[("", Opaque), ("b", file())]], &["b@1"]);
+    }
+
+    #[test]
+    fn what_is_deleted_and_made_again_does_not_bring_back_its_children() {
+        check(&[&[("d/x", file())], &[("d", Whiteout)], &[("d", Directory), ("d/y", file())]], &["d/y@2"]);
+    }
+
+    #[test]
+    fn a_file_replaces_a_directory_and_a_directory_a_file() {
+        check(&[&[("d/x", file())], &[("d", file())]], &["d@1"]);
+        check(&[&[("d", file())], &[("d", Directory), ("d/x", file())]], &["d/x@1"]);
+    }
+
+    #[test]
+    fn entries_go_where_links_lead_inside_the_tree() {
+        check(&[&[("usr/lib", Directory), ("lib", Symlink(b"usr/lib".to_vec()))], &[("lib/x.so", file())]], &["usr/lib/x.so@1"]);
+        // A link that climbs out stays at the root, as it would in a container.
+        check(&[&[("l", Symlink(b"../../../etc".to_vec())), ("etc", Directory)], &[("l/passwd", file())]], &["etc/passwd@1"]);
+    }
+
+    #[test]
+    fn links_in_circles_lead_nowhere() {
+        let tree = tree(&[&[("a", Symlink(b"b".to_vec())), ("b", Symlink(b"a".to_vec())), ("c", Symlink(b"c".to_vec()))]]);
+        assert_eq!(tree.resolve(b"/a"), None);
+        assert_eq!(tree.resolve(b"c/x"), None);
+    }
+
+    #[test]
+    fn a_hard_link_keeps_content_whose_first_name_is_gone() {
+        check(&[&[("store", file())], &[("name", Hardlink(b"store".to_vec()))], &[("store", Whiteout)]], &["name@0"]);
+        check(&[&[("name", Hardlink(b"missing".to_vec()))]], &[]);
+    }
+}

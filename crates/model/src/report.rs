@@ -32,6 +32,9 @@ pub struct ScanReport {
     pub knowledge: Option<Knowledge>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
+    /// How many findings the user asked not to see (`--severity`, `--only-fixed`).
+    #[serde(default)]
+    pub hidden_findings: u64,
     /// What was not known when judging (coverage, age, end of life), beside the inventory's own gaps.
     pub gaps: Vec<Gap>,
     /// What to do about it, most useful first.

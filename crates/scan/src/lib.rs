@@ -1,1 +1,19 @@
-//! placeholder
+//! From an image to a verdict. **Start reading here:** [`pipeline::scan`] is the main flow in one screen.
+//!
+//! ```text
+//! target ─ source ─ walk ─ (cache) ─ inventory ─ assessment ─ policy ─ report
+//! ```
+//!
+//! This crate touches the world (registries, files, the cache) and calls the crates that think. It prints nothing.
+
+pub mod pipeline;
+pub mod target;
+pub mod source;
+pub mod inspect;
+pub mod walk;
+pub mod spool;
+pub mod cache;
+pub mod bases;
+mod error;
+
+pub use error::ScanError;

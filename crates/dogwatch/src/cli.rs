@@ -1,0 +1,229 @@
+//! The command line, defined once: help, manual and completion come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::finding::Severity;
+
+/// May this image ship, why not, and what helps most?
+#[derive(Debug, Parser)]
+#[command(name = "dogwatch", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Looks into an image, directory or bill of materials and says whether it may ship.
+    Scan(Box<ScanArguments>),
+    /// Writes the bill of materials of a target.
+    Sbom(SbomArguments),
+    /// Builds and asks the index of vulnerability knowledge.
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
+    /// Checks and tries policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Registers base images, so that packages they bring are told from the application's.
+    #[command(subcommand)]
+    Bases(BasesCommand),
+}
+
+/// How to get at what is scanned.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SourceArguments {
+    /// What to take from a multi-platform image, `os/architecture[/variant]`.
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Use no network: images must be local files.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Neither use nor fill the cache.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Talk plain HTTP to the registry. Only for localhost this is the default.
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+    /// Trust the certificates in this PEM file when talking to registries.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// An image reference, or `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`, `registry:REF`.
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+    /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
+    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    pub(crate) index: Option<PathBuf>,
+    /// Policies to judge by [default: the built-in ones]. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// Exceptions from policy: who, why, what, until when. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exceptions: Vec<PathBuf>,
+    /// What to write: table, json, sarif, cyclonedx, spdx; `FORMAT=FILE` writes into a file. May be repeated.
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Vec<Output>,
+    /// Stop after the inventory: no advisories, no verdict.
+    #[arg(long)]
+    pub(crate) inventory_only: bool,
+    /// Also write what the image may run and contain, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) integrity_model: Option<PathBuf>,
+    /// Gate only on what is new since an earlier report (JSON) or another target.
+    #[arg(long, value_name = "REPORT|TARGET")]
+    pub(crate) compare_to: Option<String>,
+    /// Say why this vulnerability was found, instead of the report.
+    #[arg(long, value_name = "ID")]
+    pub(crate) explain: Option<String>,
+    /// Show and count only these severities.
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_parser = severity)]
+    pub(crate) severity: Vec<Severity>,
+    /// Show and count only what has a published fix.
+    #[arg(long, visible_alias = "only-fixed")]
+    pub(crate) ignore_unfixed: bool,
+    /// Fail for findings of this severity and above, in place of the built-in policies.
+    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    pub(crate) fail_on: Option<Severity>,
+    /// The exit code when policy says no; 0 reports without failing.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) exit_code: Option<u8>,
+    /// Whose scores to prefer, in order: `NVD`, `CISA-ADP`, … .
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) scorer: Vec<String>,
+    /// List everything in the table instead of cutting long lists.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomArguments {
+    /// What to describe; the same as for `scan`.
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+    /// cyclonedx or spdx; `FORMAT=FILE` writes into a file. May be repeated [default: cyclonedx].
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    pub(crate) output: Vec<Output>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdvisoriesCommand {
+    /// Compiles feeds into an index: OSV records (directory, zip, JSON, JSON lines), CISA KEV, EPSS.
+    Build {
+        /// What to read; recognised by content. May be repeated.
+        #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+        from: Vec<PathBuf>,
+        /// The index to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Says what an index knows, by ecosystem and release.
+    Status(IndexArgument),
+    /// Shows a vulnerability or advisory by any of its ids.
+    Show {
+        /// `CVE-…`, `GHSA-…`, `DSA-…`, …
+        id: String,
+        #[command(flatten)]
+        index: IndexArgument,
+    },
+    /// Lists the advisories for a package URL; with a version, only those that cover it.
+    Search {
+        /// `pkg:npm/lodash@4.17.20`
+        purl: String,
+        #[command(flatten)]
+        index: IndexArgument,
+    },
+    /// Says what changed between two indexes.
+    Diff {
+        /// The older index.
+        old: PathBuf,
+        /// The newer index.
+        new: PathBuf,
+    },
+    /// Orders versions: lines `a<TAB>b` on stdin, `-1`, `0`, `1` or `invalid` on stdout.
+    CompareVersions {
+        /// apk, deb, rpm, maven, npm, semver, pypi, gem, composer, nuget or golang.
+        scheme: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgument {
+    /// The index to ask [default: the user's, else the snapshot that ships with this program].
+    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    pub(crate) index: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Reads a policy file and reports every mistake with its line.
+    Check {
+        /// The policy file.
+        file: PathBuf,
+    },
+    /// Says what a policy would have decided about earlier reports.
+    Test {
+        /// The policy file.
+        file: PathBuf,
+        /// Reports written by `scan -o json`.
+        #[arg(required = true)]
+        reports: Vec<PathBuf>,
+        /// Exceptions to apply. May be repeated.
+        #[arg(long, value_name = "FILE")]
+        exceptions: Vec<PathBuf>,
+    },
+    /// Prints the built-in policies, to start one's own from.
+    Default,
+    /// Prints the facts that conditions may read.
+    Facts,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BasesCommand {
+    /// Registers an image as a base.
+    Add {
+        /// What people call it.
+        name: String,
+        /// The image; the same as for `scan`.
+        target: String,
+        #[command(flatten)]
+        source: SourceArguments,
+    },
+    /// Lists the registered bases.
+    List,
+}
+
+/// One document to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    /// None writes to stdout.
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Sarif,
+    Cyclonedx,
+    Spdx,
+}
+
+impl std::str::FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(PathBuf::from(file))));
+        Ok(Self { format: Format::from_str(format, true)?, file })
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::parse(text).ok_or_else(|| "use unknown, negligible, low, medium, high or critical".to_owned())
+}

@@ -1,0 +1,79 @@
+//! One file per command. Each reads its inputs, calls the crates that do the work, prints, and returns the exit code.
+
+pub(crate) mod advisories;
+pub(crate) mod bases;
+pub(crate) mod policy;
+pub(crate) mod sbom;
+pub(crate) mod scan;
+
+use std::path::Path;
+
+use anyhow::Context;
+use scan_crate::inspect::{InspectOptions, image_catalogers};
+use scan_crate::bases::Bases;
+use scan_crate::cache::Cache;
+use scan_crate::source::{Platform, RegistryOptions, SourceOptions};
+use scan_crate::target::Target;
+
+use crate::cli::SourceArguments;
+use crate::console::{Failure, Hint, note};
+use crate::paths;
+
+/// Reads the target from the command line.
+fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
+    let target: Target = text.parse().map_err(|error: scan_crate::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
+    if arguments.offline && matches!(target, Target::Registry(_)) {
+        let hint = "save the image to a file and scan that: `docker-archive:FILE`, `oci-dir:DIR`".to_owned();
+        return Err(anyhow::anyhow!("`{text}` is in a registry, and `--offline` forbids the network")).hint(Some(hint));
+    }
+    Ok(target)
+}
+
+/// What inspecting needs, from the command line and the user's directories.
+fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failure> {
+    let platform = arguments.platform.as_deref().map(str::parse::<Platform>).transpose()?;
+    let registry = RegistryOptions { ca_file: arguments.ca_file.clone(), insecure_http: arguments.insecure_http, ..RegistryOptions::default() };
+    let cache = paths::cache().filter(|_| !arguments.no_cache).map(|root| Cache::new(root, &image_catalogers()));
+    let spool_dir = cache.as_ref().and_then(|cache| cache.spool_directory().ok());
+    Ok(InspectOptions { source: SourceOptions { platform, spool_dir, registry }, cache, bases: bases()? })
+}
+
+/// The registered base images.
+fn bases() -> Result<Bases, Failure> {
+    Ok(paths::data().map(|directory| Bases::load(&directory.join("bases.json"))).transpose()?.unwrap_or_default())
+}
+
+/// Opens the index that is to be asked: the one named, else the user's, else the snapshot that ships with this program.
+fn index(named: Option<&Path>) -> Result<::advisories::Index, Failure> {
+    let users = || paths::data().map(|directory| directory.join("advisories.index")).filter(|path| path.exists());
+    let path = match named.map(Path::to_owned).or_else(users) {
+        Some(path) => path,
+        None => crate::snapshot::compiled()?,
+    };
+    ::advisories::Index::open(&path).map_err(|error| Failure { hint: error.hint(), error: error.into() })
+}
+
+/// Reads text files with their names.
+fn texts(paths: &[std::path::PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("`{name}` cannot be read"))?;
+        Ok((name, text))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// All the mistakes in documents of the user's, each with its line and caret.
+fn mistakes(diagnostics: &[::policy::Diagnostic]) -> Failure {
+    let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    eprintln!("{}", shown.join("\n\n"));
+    let count = diagnostics.len();
+    Failure::from(anyhow::anyhow!("{count} {} to mend", if count == 1 { "mistake" } else { "mistakes" }))
+}
+
+/// Notes a report's hidden findings, so that a filter never looks like a clean image.
+fn note_hidden(report: &model::report::ScanReport) {
+    if report.hidden_findings > 0 {
+        note(&format!("{} findings are hidden by `--severity` or `--only-fixed`", report.hidden_findings));
+    }
+}

@@ -1,0 +1,41 @@
+//! `dogwatch bases`: the base images that packages are attributed to.
+
+use std::fmt::Write as _;
+
+use anyhow::Context;
+use scan_crate::bases::{Bases, KnownBase};
+use scan_crate::inspect::inspect;
+
+use crate::cli::BasesCommand;
+use crate::console::{Failure, write};
+use crate::paths;
+
+/// Adds a base or lists them.
+pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
+    let path = paths::data().context("no home directory to keep the list in; set DOGWATCH_DATA_DIR")?.join("bases.json");
+    let mut bases = Bases::load(&path)?;
+    match command {
+        BasesCommand::Add { name, target, source } => {
+            let target = super::target(&target, &source)?;
+            let artifact = inspect(&target, &super::inspect_options(&source)?).map_err(super::scan::failed)?.artifact;
+            if artifact.layers.is_empty() {
+                return Err(anyhow::anyhow!("`{target}` has no layers, so nothing can be built on it").into());
+            }
+            let diff_ids = artifact.layers.into_iter().map(|layer| layer.diff_id).collect();
+            bases.add(KnownBase { name, digest: artifact.manifest_digest, diff_ids });
+            bases.save(&path)?;
+        }
+        BasesCommand::List => write(&list(&bases), None)?,
+    }
+    Ok(0)
+}
+
+/// One line per base: name, number of layers, the digest of its top layer.
+fn list(bases: &Bases) -> String {
+    let mut text = String::new();
+    for base in &bases.bases {
+        let top = base.diff_ids.last().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(text, "{}\t{} layers\ttop {top}", formats::printable::printable(&base.name), base.diff_ids.len());
+    }
+    text
+}

@@ -1,0 +1,82 @@
+//! `dogwatch policy`: check a policy, and try it on earlier reports.
+
+use std::fmt::Write as _;
+
+use ::policy::{DEFAULT_POLICY, Exceptions, PolicySet};
+use anyhow::Context;
+use formats::json;
+use formats::printable::printable;
+use model::verdict::{Action, Outcome, Verdict};
+
+use super::scan::borrowed;
+use super::{mistakes, texts};
+use crate::cli::PolicyCommand;
+use crate::console::{COULD_NOT_TELL, Failure, write};
+
+/// Runs one of the policy commands.
+pub(crate) fn run(command: PolicyCommand) -> Result<u8, Failure> {
+    match command {
+        PolicyCommand::Check { file } => {
+            let files = texts(&[file])?;
+            let policies = PolicySet::load(borrowed(&files)).map_err(|errors| mistakes(&errors))?;
+            write(&format!("{} policies, no mistakes\n", policies.policies.len()), None)?;
+            Ok(0)
+        }
+        PolicyCommand::Test { file, reports, exceptions } => {
+            let files = texts(&[file])?;
+            let policies = PolicySet::load(borrowed(&files)).map_err(|errors| mistakes(&errors))?;
+            let files = texts(&exceptions)?;
+            let exceptions = Exceptions::load(borrowed(&files)).map_err(|errors| mistakes(&errors))?;
+            let mut worst = 0;
+            for path in reports {
+                let name = path.display().to_string();
+                let bytes = std::fs::read(&path).with_context(|| format!("`{name}` cannot be read"))?;
+                let report = json::read(&bytes).with_context(|| format!("`{name}` is not a report"))?;
+                let verdict = ::policy::test(&policies, &exceptions, &report);
+                write(&summary(&name, &verdict), None)?;
+                worst = worst.max(exit_code(verdict.outcome));
+            }
+            Ok(worst)
+        }
+        PolicyCommand::Default => {
+            write(DEFAULT_POLICY, None)?;
+            Ok(0)
+        }
+        PolicyCommand::Facts => {
+            write(&::policy::reference(), None)?;
+            Ok(0)
+        }
+    }
+}
+
+fn exit_code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Passed => 0,
+        Outcome::Failed => 1,
+        Outcome::Unknown => COULD_NOT_TELL,
+    }
+}
+
+/// The verdict on one report, and how often each policy objected.
+fn summary(name: &str, verdict: &Verdict) -> String {
+    let outcome = match verdict.outcome {
+        Outcome::Passed => "PASS",
+        Outcome::Failed => "FAIL",
+        Outcome::Unknown => "UNKNOWN",
+    };
+    let mut text = format!("{outcome}  {}\n", printable(name));
+    for policy in &verdict.policies {
+        let of_policy = || verdict.violations.iter().filter(|violation| &violation.policy == policy);
+        let (count, excused) = (of_policy().count(), of_policy().filter(|violation| violation.excused_by.is_some()).count());
+        if let Some(violation) = of_policy().next() {
+            let action = match violation.action {
+                Action::Audit => "audit",
+                Action::Warn => "warn",
+                Action::Deny => "deny",
+                Action::Quarantine => "quarantine",
+            };
+            let _ = writeln!(text, "  {action:<10} {policy}: {count} violations, {excused} excused");
+        }
+    }
+    text
+}

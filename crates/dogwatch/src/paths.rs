@@ -1,0 +1,21 @@
+//! Where the user's files are, by the XDG base directory specification.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// `$XDG_CACHE_HOME/dogwatch`: may be deleted at any time. `DOGWATCH_CACHE_DIR` takes its place.
+pub(crate) fn cache() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("DOGWATCH_CACHE_DIR").filter(|directory| !directory.is_empty()) {
+        return Some(directory.into());
+    }
+    Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("dogwatch"))
+}
+
+/// `$XDG_DATA_HOME/dogwatch`: the user's index and base images. `DOGWATCH_DATA_DIR` takes its place.
+pub(crate) fn data() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("DOGWATCH_DATA_DIR").filter(|directory| !directory.is_empty()) {
+        return Some(directory.into());
+    }
+    Some(etcetera::choose_base_strategy().ok()?.data_dir().join("dogwatch"))
+}
