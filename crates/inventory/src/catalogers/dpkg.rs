@@ -1,0 +1,204 @@
+//! Installed Debian packages: dpkg's database, and the one file per package of distroless images.
+//!
+//! `status` is the database; `info/*.list` says which paths a package owns, `usr/share/doc/*/copyright` its licenses.
+//! Images without dpkg keep each package's control file in `status.d` instead, with `.md5sums` beside it.
+//! Sources: `deb822(5)`, `dpkg(1)` ("Package states"), Debian Policy chapter 5.
+
+mod copyright;
+
+use model::gap::GapKind;
+use model::package::{PackageType, SourcePackage};
+
+use crate::cataloger::{Cataloger, File, FileHead, Scope};
+use crate::fact::{Fact, PackageFact, Parsed, Problem};
+
+/// Packages, owned paths and licenses from dpkg's files.
+pub(super) const CATALOGER: Cataloger = Cataloger { name: "dpkg", version: 1, scope: Scope::Installed, wants, parse };
+
+/// How many damaged entries of one file are reported one by one.
+const PROBLEMS_MAX: usize = 16;
+
+/// What a wanted path holds.
+enum Role<'a> {
+    /// The database.
+    Status,
+    /// The control file of one package.
+    Control,
+    /// The paths of this package, one per line.
+    List(&'a str),
+    /// The paths of this package, each behind its MD5.
+    Md5sums(&'a str),
+    /// The copyright file of this package.
+    Copyright(&'a str),
+}
+
+fn role(path: &str) -> Option<Role<'_>> {
+    if let Some(rest) = path.strip_prefix("var/lib/dpkg/") {
+        if rest == "status" {
+            return Some(Role::Status);
+        }
+        if let Some(file) = rest.strip_prefix("info/") {
+            // `libc6:amd64.list` where several architectures may be installed together.
+            let name = file.strip_suffix(".list")?;
+            return Some(Role::List(name.split(':').next().unwrap_or(name)));
+        }
+        let file = rest.strip_prefix("status.d/").filter(|file| !file.is_empty() && !file.contains('/'))?;
+        return Some(file.strip_suffix(".md5sums").map_or(Role::Control, Role::Md5sums));
+    }
+    let package = path.strip_prefix("usr/share/doc/")?.strip_suffix("/copyright")?;
+    (!package.contains('/')).then_some(Role::Copyright(package))
+}
+
+fn wants(head: &FileHead<'_>) -> bool {
+    role(head.path).is_some()
+}
+
+fn parse(file: &File<'_>) -> Parsed {
+    let Some(role) = role(file.path) else { return Parsed::default() };
+    let text = match file.text() {
+        Ok(text) => text,
+        Err(problem) => return problem,
+    };
+    let fact = match role {
+        Role::Status => return database(&text),
+        Role::Control => return control(&text),
+        Role::List(package) => owns(package, files_of_list(&text)),
+        Role::Md5sums(package) => owns(package, files_of_md5sums(&text)),
+        Role::Copyright(package) => {
+            let licenses = copyright::licenses(&text);
+            if licenses.is_empty() {
+                return Parsed::default();
+            }
+            Fact::Licenses { kind: PackageType::Deb, package: package.to_owned(), licenses }
+        }
+    };
+    Parsed { facts: vec![fact], problems: Vec::new() }
+}
+
+fn owns(package: &str, paths: Vec<String>) -> Fact {
+    Fact::Owns { kind: PackageType::Deb, package: package.to_owned(), paths }
+}
+
+fn database(text: &str) -> Parsed {
+    let mut packages = Vec::new();
+    let mut problems = Vec::new();
+    for paragraph in paragraphs(text) {
+        match package(&paragraph) {
+            Ok(Some(package)) => packages.push(package),
+            Ok(None) => {}
+            Err(problem) if problems.len() < PROBLEMS_MAX => problems.push(problem),
+            Err(_) => {}
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        problems.push(malformed("the file ends in the middle of a line, so packages may be missing"));
+    }
+    Parsed { facts: vec![Fact::Database(packages)], problems }
+}
+
+fn control(text: &str) -> Parsed {
+    match paragraphs(text).next().map(|paragraph| package(&paragraph)) {
+        Some(Ok(Some(package))) => Parsed::packages([package]),
+        Some(Ok(None)) => Parsed::default(),
+        Some(Err(problem)) => Parsed { facts: Vec::new(), problems: vec![problem] },
+        None => Parsed::malformed("the file names no package"),
+    }
+}
+
+/// The fields of one package that are read, as the file writes them.
+#[derive(Default)]
+struct Paragraph<'a> {
+    package: Option<&'a str>,
+    status: Option<&'a str>,
+    version: Option<&'a str>,
+    architecture: Option<&'a str>,
+    source: Option<&'a str>,
+}
+
+/// The paragraphs of a control file. Lines that continue a field are passed over, for no field that is read has any.
+fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
+    let mut lines = text.lines();
+    std::iter::from_fn(move || {
+        let mut paragraph = Paragraph::default();
+        let mut seen = false;
+        for line in lines.by_ref() {
+            if line.trim_ascii().is_empty() {
+                if seen {
+                    break;
+                }
+                continue;
+            }
+            seen = true;
+            if line.starts_with([' ', '\t', '#']) {
+                continue;
+            }
+            let Some((name, value)) = line.split_once(':') else { continue };
+            // Most lines are none of these: the lengths tell before the letters are compared.
+            let field = match name.len() {
+                6 if name.eq_ignore_ascii_case("status") => &mut paragraph.status,
+                6 if name.eq_ignore_ascii_case("source") => &mut paragraph.source,
+                7 if name.eq_ignore_ascii_case("package") => &mut paragraph.package,
+                7 if name.eq_ignore_ascii_case("version") => &mut paragraph.version,
+                12 if name.eq_ignore_ascii_case("architecture") => &mut paragraph.architecture,
+                _ => continue,
+            };
+            *field = Some(value.trim()).filter(|value| !value.is_empty());
+        }
+        seen.then_some(paragraph)
+    })
+}
+
+/// The package of one paragraph; none when it is not installed.
+fn package(paragraph: &Paragraph<'_>) -> Result<Option<PackageFact>, Problem> {
+    if !paragraph.status.is_none_or(is_installed) {
+        return Ok(None);
+    }
+    let name = paragraph.package.ok_or_else(|| malformed("a paragraph without the field `Package`"))?;
+    let version = paragraph.version.ok_or_else(|| malformed(&format!("package `{name}` has no version")))?;
+    let mut package = PackageFact::new(PackageType::Deb, name, version);
+    package.arch = paragraph.architecture.map(str::to_owned);
+    package.source = Some(source(paragraph.source.unwrap_or(name), version));
+    Ok(Some(package))
+}
+
+/// Whether files of the package are on disk, by its state (the third word of `Status`).
+///
+/// That includes what was unpacked but never configured, or only in part: its files can be run. A state we do not know
+/// counts as installed, because a package too many is seen and one too few is not.
+fn is_installed(status: &str) -> bool {
+    !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+}
+
+/// Reads `Source: glibc` and `Source: gcc-defaults (1.203)`. Without a version the source has the binary's.
+fn source(field: &str, binary_version: &str) -> SourcePackage {
+    let (name, version) = match field.split_once('(') {
+        Some((name, version)) => (name.trim(), version.trim_end().trim_end_matches(')').trim()),
+        None => (field, binary_version),
+    };
+    SourcePackage { name: name.to_owned(), version: version.to_owned() }
+}
+
+/// The files of an `info/*.list`. A directory stands before what is in it, and belongs to no one package.
+fn files_of_list(text: &str) -> Vec<String> {
+    let mut lines = text.lines().filter(|line| line.len() > 1).peekable();
+    let mut files = Vec::new();
+    while let Some(line) = lines.next() {
+        let inside = |next: &&str| next.strip_prefix(line).is_some_and(|rest| rest.starts_with('/'));
+        if line != "/." && !lines.peek().is_some_and(inside) {
+            files.push(line.to_owned());
+        }
+    }
+    files
+}
+
+fn files_of_md5sums(text: &str) -> Vec<String> {
+    let paths = text.lines().filter_map(|line| line.split_once(char::is_whitespace));
+    paths.map(|(_, path)| format!("/{}", path.trim_start().trim_start_matches("./"))).collect()
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem { kind: GapKind::Malformed, detail: detail.to_owned(), inside: None }
+}
+
+#[cfg(test)]
+mod tests;
