@@ -13,3 +13,4 @@ pub mod cataloger;
 pub mod catalogers;
 pub mod content;
 pub mod fact;
+pub mod support;

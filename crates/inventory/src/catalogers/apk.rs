@@ -84,7 +84,8 @@ impl Entry<'_> {
         }
         let filled = |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         let name = filled(self.name).ok_or_else(|| malformed("an entry without a name (`P:`)".to_owned()))?;
-        let version = filled(self.version).ok_or_else(|| malformed(format!("package `{name}` has no version (`V:`)")))?;
+        let version =
+            filled(self.version).ok_or_else(|| malformed(format!("package `{name}` has no version (`V:`)")))?;
         let mut package = PackageFact::new(PackageType::Apk, name, version);
         package.arch = filled(self.arch);
         package.licenses = filled(self.license).into_iter().collect();

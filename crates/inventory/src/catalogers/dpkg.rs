@@ -6,6 +6,8 @@
 
 mod copyright;
 
+use std::collections::HashSet;
+
 use model::gap::GapKind;
 use model::package::{PackageType, SourcePackage};
 
@@ -178,17 +180,11 @@ fn source(field: &str, binary_version: &str) -> SourcePackage {
     SourcePackage { name: name.to_owned(), version: version.to_owned() }
 }
 
-/// The files of an `info/*.list`. A directory stands before what is in it, and belongs to no one package.
+/// The files of an `info/*.list`, without the directories they are in, which belong to no one package.
 fn files_of_list(text: &str) -> Vec<String> {
-    let mut lines = text.lines().filter(|line| line.len() > 1).peekable();
-    let mut files = Vec::new();
-    while let Some(line) = lines.next() {
-        let inside = |next: &&str| next.strip_prefix(line).is_some_and(|rest| rest.starts_with('/'));
-        if line != "/." && !lines.peek().is_some_and(inside) {
-            files.push(line.to_owned());
-        }
-    }
-    files
+    let directories: HashSet<&str> = text.lines().filter_map(|line| Some(line.rsplit_once('/')?.0)).collect();
+    let files = text.lines().filter(|line| line.starts_with('/') && *line != "/." && !directories.contains(line));
+    files.map(str::to_owned).collect()
 }
 
 fn files_of_md5sums(text: &str) -> Vec<String> {

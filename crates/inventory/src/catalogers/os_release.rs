@@ -11,7 +11,8 @@ use crate::cataloger::{Cataloger, File, FileHead, Scope};
 use crate::fact::{Fact, Parsed};
 
 /// The distribution.
-pub(super) const CATALOGER: Cataloger = Cataloger { name: "os-release", version: 1, scope: Scope::Installed, wants, parse };
+pub(super) const CATALOGER: Cataloger =
+    Cataloger { name: "os-release", version: 1, scope: Scope::Installed, wants, parse };
 
 /// Real ones have less than 2 KiB.
 const FILE_BYTES_MAX: u64 = 64 << 10;

@@ -37,7 +37,9 @@ pub(super) fn read(content: &dyn ReadAt, found: &mut dyn FnMut(Blob)) {
     let mut scan = Window::new(content);
     for number in 1..database.pages.min(held) {
         match scan.get(number * database.page_size as u64, database.page_size) {
-            Ok(page) if matches!(page.get(25), Some(&(PAGE_HASH | PAGE_HASH_UNSORTED))) => database.hash_page(page, found),
+            Ok(page) if matches!(page.get(25), Some(&(PAGE_HASH | PAGE_HASH_UNSORTED))) => {
+                database.hash_page(page, found)
+            }
             Ok(_) => {}
             Err(problem) => return found(Err(problem)),
         }
@@ -133,7 +135,10 @@ impl<'a> Database<'a> {
             let held = u16_at(page, 22, big_endian).map_or(0, usize::from);
             let data = page.get(PAGE_HEADER_BYTES..).and_then(|data| data.get(..held));
             let (Some(&PAGE_OVERFLOW), Some(data)) = (page.get(25), data) else {
-                return Err(problem(GapKind::Malformed, format!("page {number} is not the overflow page it should be")));
+                return Err(problem(
+                    GapKind::Malformed,
+                    format!("page {number} is not the overflow page it should be"),
+                ));
             };
             value.extend_from_slice(data);
             number = u32_at(page, 16, big_endian).unwrap_or(0);

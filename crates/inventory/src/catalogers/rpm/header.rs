@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_source_file_name_is_split_from_the_right() {
-        let check = |file, epoch, binary| source_package(file, epoch, binary).map(|s| format!("{} {}", s.name, s.version));
+        let check =
+            |file, epoch, binary| source_package(file, epoch, binary).map(|s| format!("{} {}", s.name, s.version));
         assert_eq!(check("openssl-3.0.7-25.el9.src.rpm", 1, "3.0.7-25.el9").as_deref(), Some("openssl 1:3.0.7-25.el9"));
         assert_eq!(check("gcc-c-x-4.1-2.src.rpm", 0, "4.1-2").as_deref(), Some("gcc-c-x 4.1-2"));
         assert_eq!(check("perl-5.26.3-422.el8.src.rpm", 1, "1.30-422.el8").as_deref(), Some("perl 5.26.3-422.el8"));

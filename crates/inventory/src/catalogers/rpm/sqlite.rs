@@ -127,16 +127,15 @@ impl<'a> Database<'a> {
             return Err(problem(GapKind::LimitExceeded, detail));
         }
         let local = self.local_bytes(size);
-        self.bytes_left = self
-            .bytes_left
-            .checked_sub(size as u64)
-            .ok_or_else(|| problem(GapKind::Malformed, "the rows together are longer than the file: cells share them"))?;
+        self.bytes_left = self.bytes_left.checked_sub(size as u64).ok_or_else(|| {
+            problem(GapKind::Malformed, "the rows together are longer than the file: cells share them")
+        })?;
         let mut record = rest.get(..local).ok_or_else(cut)?.to_vec();
         let mut next = be32(rest, local);
         while record.len() < size {
-            let number = next.filter(|number| *number != 0).ok_or_else(|| {
-                problem(GapKind::Malformed, "a chain of overflow pages ends before its row does")
-            })?;
+            let number = next
+                .filter(|number| *number != 0)
+                .ok_or_else(|| problem(GapKind::Malformed, "a chain of overflow pages ends before its row does"))?;
             let usable = self.usable;
             let page = self.page(number)?;
             let piece = (size - record.len()).min(usable - 4);
