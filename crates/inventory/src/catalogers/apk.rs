@@ -3,18 +3,14 @@
 //! One letter, a colon and a value per line; an empty line ends a package. `F:` names a directory, and the `R:` lines
 //! after it the files in it. Source: apk-tools, `apk_db_fdb_read` in `src/database.c`.
 
-use model::gap::GapKind;
 use model::package::{PackageType, SourcePackage};
 
-use super::owned_paths::PathBudget;
+use super::os_database::{Database, PathBudget, malformed, too_many_paths};
 use crate::cataloger::{Cataloger, File, FileHead, Scope};
-use crate::fact::{Fact, PackageFact, Parsed, Problem};
+use crate::fact::{PackageFact, Parsed, Problem};
 
 /// Packages in apk's database.
 pub(super) const CATALOGER: Cataloger = Cataloger { name: "apk", version: 1, scope: Scope::Installed, wants, parse };
-
-/// How many damaged entries are reported one by one.
-const PROBLEMS_MAX: usize = 16;
 
 fn wants(head: &FileHead<'_>) -> bool {
     // Distributions whose `/lib` is a link to `/usr/lib` have the database there.
@@ -26,8 +22,7 @@ fn parse(file: &File<'_>) -> Parsed {
         Ok(text) => text,
         Err(problem) => return problem,
     };
-    let mut packages = Vec::new();
-    let mut problems = Vec::new();
+    let mut database = Database::default();
     let mut entry = Entry::default();
     let mut budget = PathBudget::default();
     let mut paths_fit = true;
@@ -35,9 +30,8 @@ fn parse(file: &File<'_>) -> Parsed {
     for line in text.lines().chain([""]) {
         let Some((letter, value)) = line.split_once(':') else {
             match std::mem::take(&mut entry).finish() {
-                Ok(package) => packages.extend(package),
-                Err(problem) if problems.len() < PROBLEMS_MAX => problems.push(problem),
-                Err(_) => {}
+                Ok(package) => package.into_iter().for_each(|package| database.add(package)),
+                Err(problem) => database.report(problem),
             }
             continue;
         };
@@ -54,14 +48,13 @@ fn parse(file: &File<'_>) -> Parsed {
         }
     }
     if !paths_fit {
-        let detail = "more paths than are kept of one database".to_owned();
-        problems.push(Problem { kind: GapKind::LimitExceeded, detail, inside: None });
+        database.report(too_many_paths());
     }
     // apk ends every package with an empty line.
     if !text.is_empty() && !text.ends_with("\n\n") {
-        problems.push(malformed("the file ends in the middle of a package, so packages may be missing".to_owned()));
+        database.report(malformed("the file ends in the middle of a package, so packages may be missing"));
     }
-    Parsed { facts: vec![Fact::Database(packages)], problems }
+    database.finish()
 }
 
 /// The lines of one package so far.
@@ -83,7 +76,7 @@ impl Entry<'_> {
             return Ok(None);
         }
         let filled = |value: Option<&str>| value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
-        let name = filled(self.name).ok_or_else(|| malformed("an entry without a name (`P:`)".to_owned()))?;
+        let name = filled(self.name).ok_or_else(|| malformed("an entry without a name (`P:`)"))?;
         let version =
             filled(self.version).ok_or_else(|| malformed(format!("package `{name}` has no version (`V:`)")))?;
         let mut package = PackageFact::new(PackageType::Apk, name, version);
@@ -95,10 +88,6 @@ impl Entry<'_> {
         package.files = self.files;
         Ok(Some(package))
     }
-}
-
-fn malformed(detail: String) -> Problem {
-    Problem { kind: GapKind::Malformed, detail, inside: None }
 }
 
 #[cfg(test)]

@@ -8,17 +8,19 @@ mod copyright;
 
 use std::collections::HashSet;
 
-use model::gap::GapKind;
 use model::package::{PackageType, SourcePackage};
 
-use crate::cataloger::{Cataloger, File, FileHead, Scope};
+use super::os_database::{Database, PathBudget, malformed, too_many_paths};
+use crate::cataloger::{Cataloger, File, FileHead, Scope, TEXT_BYTES_MAX};
 use crate::fact::{Fact, PackageFact, Parsed, Problem};
 
 /// Packages, owned paths and licenses from dpkg's files.
 pub(super) const CATALOGER: Cataloger = Cataloger { name: "dpkg", version: 1, scope: Scope::Installed, wants, parse };
 
-/// How many damaged entries of one file are reported one by one.
-const PROBLEMS_MAX: usize = 16;
+/// The longest list of one package's paths that is read. Debian's longest have 3 MiB.
+const LIST_BYTES_MAX: u64 = 16 << 20;
+/// The longest copyright file that is read. Those of browsers have 2 MiB.
+const COPYRIGHT_BYTES_MAX: u64 = 8 << 20;
 
 /// What a wanted path holds.
 enum Role<'a> {
@@ -57,45 +59,37 @@ fn wants(head: &FileHead<'_>) -> bool {
 
 fn parse(file: &File<'_>) -> Parsed {
     let Some(role) = role(file.path) else { return Parsed::default() };
-    let text = match file.text() {
-        Ok(text) => text,
+    let size_max = match role {
+        Role::Status | Role::Control => TEXT_BYTES_MAX,
+        Role::List(_) | Role::Md5sums(_) => LIST_BYTES_MAX,
+        Role::Copyright(_) => COPYRIGHT_BYTES_MAX,
+    };
+    let bytes = match file.bytes(size_max) {
+        Ok(bytes) => bytes,
         Err(problem) => return problem,
     };
-    let fact = match role {
-        Role::Status => return database(&text),
-        Role::Control => return control(&text),
+    let text = String::from_utf8_lossy(&bytes);
+    match role {
+        Role::Status => database(&text),
+        Role::Control => control(&text),
         Role::List(package) => owns(package, files_of_list(&text)),
         Role::Md5sums(package) => owns(package, files_of_md5sums(&text)),
-        Role::Copyright(package) => {
-            let licenses = copyright::licenses(&text);
-            if licenses.is_empty() {
-                return Parsed::default();
-            }
-            Fact::Licenses { kind: PackageType::Deb, package: package.to_owned(), licenses }
-        }
-    };
-    Parsed { facts: vec![fact], problems: Vec::new() }
-}
-
-fn owns(package: &str, paths: Vec<String>) -> Fact {
-    Fact::Owns { kind: PackageType::Deb, package: package.to_owned(), paths }
+        Role::Copyright(package) => licenses(package, copyright::licenses(&text)),
+    }
 }
 
 fn database(text: &str) -> Parsed {
-    let mut packages = Vec::new();
-    let mut problems = Vec::new();
+    let mut database = Database::default();
     for paragraph in paragraphs(text) {
         match package(&paragraph) {
-            Ok(Some(package)) => packages.push(package),
-            Ok(None) => {}
-            Err(problem) if problems.len() < PROBLEMS_MAX => problems.push(problem),
-            Err(_) => {}
+            Ok(package) => package.into_iter().for_each(|package| database.add(package)),
+            Err(problem) => database.report(problem),
         }
     }
     if !text.is_empty() && !text.ends_with('\n') {
-        problems.push(malformed("the file ends in the middle of a line, so packages may be missing"));
+        database.report(malformed("the file ends in the middle of a line, so packages may be missing"));
     }
-    Parsed { facts: vec![Fact::Database(packages)], problems }
+    database.finish()
 }
 
 fn control(text: &str) -> Parsed {
@@ -105,6 +99,28 @@ fn control(text: &str) -> Parsed {
         Some(Err(problem)) => Parsed { facts: Vec::new(), problems: vec![problem] },
         None => Parsed::malformed("the file names no package"),
     }
+}
+
+fn owns<'a>(package: &str, files: impl Iterator<Item = &'a str>) -> Parsed {
+    let (mut budget, mut paths) = (PathBudget::default(), Vec::new());
+    let mut problems = Vec::new();
+    for file in files {
+        if !budget.join("", file, &mut paths) {
+            problems.push(too_many_paths());
+            break;
+        }
+    }
+    let fact = Fact::Owns { kind: PackageType::Deb, package: package.to_owned(), paths };
+    Parsed { facts: vec![fact], problems }
+}
+
+fn licenses(package: &str, licenses: Vec<String>) -> Parsed {
+    // A file that is all prose names none. That is not wrong.
+    if licenses.is_empty() {
+        return Parsed::default();
+    }
+    let fact = Fact::Licenses { kind: PackageType::Deb, package: package.to_owned(), licenses };
+    Parsed { facts: vec![fact], problems: Vec::new() }
 }
 
 /// The fields of one package that are read, as the file writes them.
@@ -156,7 +172,7 @@ fn package(paragraph: &Paragraph<'_>) -> Result<Option<PackageFact>, Problem> {
         return Ok(None);
     }
     let name = paragraph.package.ok_or_else(|| malformed("a paragraph without the field `Package`"))?;
-    let version = paragraph.version.ok_or_else(|| malformed(&format!("package `{name}` has no version")))?;
+    let version = paragraph.version.ok_or_else(|| malformed(format!("package `{name}` has no version")))?;
     let mut package = PackageFact::new(PackageType::Deb, name, version);
     package.arch = paragraph.architecture.map(str::to_owned);
     package.source = Some(source(paragraph.source.unwrap_or(name), version));
@@ -181,19 +197,16 @@ fn source(field: &str, binary_version: &str) -> SourcePackage {
 }
 
 /// The files of an `info/*.list`, without the directories they are in, which belong to no one package.
-fn files_of_list(text: &str) -> Vec<String> {
+fn files_of_list(text: &str) -> impl Iterator<Item = &str> {
     let directories: HashSet<&str> = text.lines().filter_map(|line| Some(line.rsplit_once('/')?.0)).collect();
-    let files = text.lines().filter(|line| line.starts_with('/') && *line != "/." && !directories.contains(line));
-    files.map(str::to_owned).collect()
+    let files = text.lines().filter(move |line| *line != "/." && !directories.contains(line));
+    files.filter_map(|line| line.strip_prefix('/'))
 }
 
-fn files_of_md5sums(text: &str) -> Vec<String> {
+/// The files of a `.md5sums`, whose lines have a sum, two spaces and a path.
+fn files_of_md5sums(text: &str) -> impl Iterator<Item = &str> {
     let paths = text.lines().filter_map(|line| line.split_once(char::is_whitespace));
-    paths.map(|(_, path)| format!("/{}", path.trim_start().trim_start_matches("./"))).collect()
-}
-
-fn malformed(detail: &str) -> Problem {
-    Problem { kind: GapKind::Malformed, detail: detail.to_owned(), inside: None }
+    paths.map(|(_, path)| path.trim_start().trim_start_matches("./"))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use crate::cataloger::Cataloger;
 
 mod apk;
 mod dpkg;
+mod os_database;
 pub mod os_release;
-mod owned_paths;
 mod rpm;
 
 /// Every cataloger, in no particular order.

@@ -15,9 +15,9 @@ mod window;
 use model::gap::GapKind;
 use model::package::PackageType;
 
-use super::owned_paths::PathBudget;
+use super::os_database::{Database, PathBudget, malformed, problem, too_many_paths};
 use crate::cataloger::{Cataloger, File, FileHead, Scope};
-use crate::fact::{Fact, PackageFact, Parsed, Problem};
+use crate::fact::{PackageFact, Parsed, Problem};
 
 /// Packages in rpm's database.
 pub(super) const CATALOGER: Cataloger = Cataloger { name: "rpm", version: 1, scope: Scope::Installed, wants, parse };
@@ -28,9 +28,6 @@ const DIRECTORIES: [&str; 3] = ["var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/sh
 /// The largest header that is read. Those of the largest packages (kernel sources, TeX) are below 10 MiB, and rpm itself
 /// refuses more than 256 MiB.
 const HEADER_BYTES_MAX: usize = 64 << 20;
-
-/// How many problems one database may report one by one; a file of garbage has one per page.
-const PROBLEMS_MAX: usize = 16;
 
 /// The length of a write-ahead log that holds no frame yet (SQLite file format, section 4.1).
 const WAL_HEADER_BYTES: u64 = 32;
@@ -57,59 +54,22 @@ fn parse(file: &File<'_>) -> Parsed {
     if let Ok(bytes) = window::Window::new(file.content).get(0, 16) {
         magic.extend_from_slice(bytes);
     }
-    let mut reading = Reading::default();
+    let (mut database, mut paths) = (Database::default(), PathBudget::default());
     let read = match magic.as_slice() {
         [b'S', b'Q', b'L', b'i', b't', b'e', b' ', ..] => sqlite::read,
         [b'R', b'p', b'm', b'P', ..] => ndb::read,
         [.., 0x61, 0x15, 0x06, 0x00] | [.., 0x00, 0x06, 0x15, 0x61] => bdb::read,
         _ => return Parsed::malformed("neither a Berkeley DB hash, nor ndb, nor SQLite: not an rpm database"),
     };
-    read(file.content, &mut |blob| reading.take(blob));
-    reading.finish()
-}
-
-/// What was read of one database so far.
-#[derive(Default)]
-struct Reading {
-    packages: Vec<PackageFact>,
-    problems: Vec<Problem>,
-    problems_unlisted: usize,
-    paths: PathBudget,
-}
-
-impl Reading {
-    fn take(&mut self, blob: Blob) {
-        match blob.and_then(|blob| package(&blob, &mut self.paths)) {
-            Ok(Some((package, problem))) => {
-                self.packages.push(package);
-                problem.into_iter().for_each(|problem| self.report(problem));
-            }
-            Ok(None) => {}
-            Err(problem) => self.report(problem),
+    read(file.content, &mut |blob| match blob.and_then(|blob| package(&blob, &mut paths)) {
+        Ok(Some((package, problem))) => {
+            database.add(package);
+            problem.into_iter().for_each(|problem| database.report(problem));
         }
-    }
-
-    fn report(&mut self, problem: Problem) {
-        if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(problem);
-        } else {
-            self.problems_unlisted += 1;
-        }
-    }
-
-    fn finish(mut self) -> Parsed {
-        if self.problems_unlisted > 0 {
-            let detail = format!("{} more problems like these", self.problems_unlisted);
-            self.problems.push(problem(GapKind::Malformed, detail));
-        }
-        // Berkeley DB keeps packages by hash, so the order says nothing; a stable one makes documents comparable.
-        self.packages.sort_by(|a, b| (&a.name, &a.version, &a.arch).cmp(&(&b.name, &b.version, &b.arch)));
-        Parsed { facts: vec![Fact::Database(self.packages)], problems: self.problems }
-    }
-}
-
-fn problem(kind: GapKind, detail: impl Into<String>) -> Problem {
-    Problem { kind, detail: detail.into(), inside: None }
+        Ok(None) => {}
+        Err(problem) => database.report(problem),
+    });
+    database.finish()
 }
 
 /// The package that a header describes, with what was wrong with its file list; none for a public key, which rpm keeps
@@ -118,12 +78,12 @@ fn package(blob: &[u8], budget: &mut PathBudget) -> Result<Option<(PackageFact, 
     use header::tag;
     let header = header::Header::parse(blob)?;
     let text = |tag| header.text(tag).filter(|text| !text.is_empty());
-    let name = text(tag::NAME).ok_or_else(|| problem(GapKind::Malformed, "a package header without a name"))?;
+    let name = text(tag::NAME).ok_or_else(|| malformed("a package header without a name"))?;
     if name == "gpg-pubkey" {
         return Ok(None);
     }
     let (Some(version), Some(release)) = (text(tag::VERSION), text(tag::RELEASE)) else {
-        return Err(problem(GapKind::Malformed, format!("the header of `{name}` has no version or release")));
+        return Err(malformed(format!("the header of `{name}` has no version or release")));
     };
     let epoch = header.numbers(tag::EPOCH).next().unwrap_or(0);
     let version = format!("{version}-{release}");
@@ -134,7 +94,7 @@ fn package(blob: &[u8], budget: &mut PathBudget) -> Result<Option<(PackageFact, 
     package.module = text(tag::MODULARITYLABEL);
     package.licenses = text(tag::LICENSE).into_iter().collect();
     let files = header.files(&mut package.files, budget);
-    let problem = files.err().map(|(kind, why)| problem(kind, format!("files of `{}`: {why}", package.name)));
+    let problem = files.err().map(|why| problem(why.kind, format!("files of `{}`: {}", package.name, why.detail)));
     Ok(Some((package, problem)))
 }
 

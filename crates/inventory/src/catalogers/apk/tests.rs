@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::content::MemorySpool;
+use crate::fact::Fact;
 
 fn fixture() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/os-packages/alpine.installed");
@@ -42,21 +43,21 @@ fn a_real_database() {
     check(
         &fixture(),
         expect![[r#"
-        alpine-baselayout-data 3.2.0-r22 aarch64 <- alpine-baselayout 3.2.0-r22 (GPL-2.0-only) 14 files
-        musl 1.2.3-r0 aarch64 <- musl 1.2.3-r0 (MIT) 2 files
-        busybox 1.35.0-r17 aarch64 <- busybox 1.35.0-r17 (GPL-2.0-only) 7 files
-        alpine-baselayout 3.2.0-r22 aarch64 <- alpine-baselayout 3.2.0-r22 (GPL-2.0-only) 14 files
-        alpine-keys 2.4-r1 aarch64 <- alpine-keys 2.4-r1 (MIT) 41 files
-        ca-certificates-bundle 20220614-r0 aarch64 <- ca-certificates 20220614-r0 (MPL-2.0 AND MIT) 2 files
-        libcrypto1.1 1.1.1q-r0 aarch64 <- openssl 1.1.1q-r0 (OpenSSL) 12 files
-        libssl1.1 1.1.1q-r0 aarch64 <- openssl 1.1.1q-r0 (OpenSSL) 2 files
-        ssl_client 1.35.0-r17 aarch64 <- busybox 1.35.0-r17 (GPL-2.0-only) 1 files
-        zlib 1.2.12-r3 aarch64 <- zlib 1.2.12-r3 (Zlib) 2 files
-        apk-tools 2.12.9-r3 aarch64 <- apk-tools 2.12.9-r3 (GPL-2.0-only) 2 files
-        scanelf 1.3.4-r0 aarch64 <- pax-utils 1.3.4-r0 (GPL-2.0-only) 1 files
-        musl-utils 1.2.3-r0 aarch64 <- musl 1.2.3-r0 (MIT BSD GPL2+) 5 files
-        libc-utils 0.7.2-r3 aarch64 <- libc-dev 0.7.2-r3 (BSD-2-Clause AND BSD-3-Clause) 0 files
-    "#]],
+            alpine-baselayout 3.2.0-r22 aarch64 <- alpine-baselayout 3.2.0-r22 (GPL-2.0-only) 14 files
+            alpine-baselayout-data 3.2.0-r22 aarch64 <- alpine-baselayout 3.2.0-r22 (GPL-2.0-only) 14 files
+            alpine-keys 2.4-r1 aarch64 <- alpine-keys 2.4-r1 (MIT) 41 files
+            apk-tools 2.12.9-r3 aarch64 <- apk-tools 2.12.9-r3 (GPL-2.0-only) 2 files
+            busybox 1.35.0-r17 aarch64 <- busybox 1.35.0-r17 (GPL-2.0-only) 7 files
+            ca-certificates-bundle 20220614-r0 aarch64 <- ca-certificates 20220614-r0 (MPL-2.0 AND MIT) 2 files
+            libc-utils 0.7.2-r3 aarch64 <- libc-dev 0.7.2-r3 (BSD-2-Clause AND BSD-3-Clause) 0 files
+            libcrypto1.1 1.1.1q-r0 aarch64 <- openssl 1.1.1q-r0 (OpenSSL) 12 files
+            libssl1.1 1.1.1q-r0 aarch64 <- openssl 1.1.1q-r0 (OpenSSL) 2 files
+            musl 1.2.3-r0 aarch64 <- musl 1.2.3-r0 (MIT) 2 files
+            musl-utils 1.2.3-r0 aarch64 <- musl 1.2.3-r0 (MIT BSD GPL2+) 5 files
+            scanelf 1.3.4-r0 aarch64 <- pax-utils 1.3.4-r0 (GPL-2.0-only) 1 files
+            ssl_client 1.35.0-r17 aarch64 <- busybox 1.35.0-r17 (GPL-2.0-only) 1 files
+            zlib 1.2.12-r3 aarch64 <- zlib 1.2.12-r3 (Zlib) 2 files
+        "#]],
     );
 }
 

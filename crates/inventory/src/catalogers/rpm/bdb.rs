@@ -7,7 +7,7 @@
 use model::gap::GapKind;
 
 use super::window::{Window, be16, be32};
-use super::{Blob, HEADER_BYTES_MAX, problem};
+use super::{Blob, HEADER_BYTES_MAX, malformed, problem};
 use crate::content::ReadAt;
 use crate::fact::Problem;
 
@@ -58,20 +58,20 @@ struct Database<'a> {
 
 impl<'a> Database<'a> {
     fn open(content: &'a dyn ReadAt) -> Result<Self, Problem> {
-        let malformed = || problem(GapKind::Malformed, "the first page is not that of a Berkeley DB hash");
+        let no_hash = || malformed("the first page is not that of a Berkeley DB hash");
         let mut chains = Window::new(content);
         let meta = chains.get(0, 72)?.to_vec();
         let big_endian = be32(&meta, 12) == Some(MAGIC);
-        let number = |at| u32_at(&meta, at, big_endian).ok_or_else(malformed);
+        let number = |at| u32_at(&meta, at, big_endian).ok_or_else(no_hash);
         let page_size = number(20)? as usize;
         if number(12)? != MAGIC || meta.get(25) != Some(&PAGE_HASH_META) {
-            return Err(malformed());
+            return Err(no_hash());
         }
         if meta.get(24) != Some(&0) {
             return Err(problem(GapKind::Encrypted, "the Berkeley DB file is encrypted"));
         }
         if !page_size.is_power_of_two() || !(512..=64 << 10).contains(&page_size) {
-            return Err(problem(GapKind::Malformed, format!("{page_size} bytes is no page size of Berkeley DB")));
+            return Err(malformed(format!("{page_size} bytes is no page size of Berkeley DB")));
         }
         let pages = u64::from(number(32)?) + 1;
         let held = content.size() / page_size as u64;
@@ -86,7 +86,7 @@ impl<'a> Database<'a> {
         for item in 0..usize::from(items) {
             let start = self.u16(page, PAGE_HEADER_BYTES + 2 * item).map_or(0, usize::from);
             let Some(bytes) = page.get(start..end).filter(|b| !b.is_empty() && start >= PAGE_HEADER_BYTES) else {
-                return found(Err(problem(GapKind::Malformed, "a hash page names an item outside of itself")));
+                return found(Err(malformed("a hash page names an item outside of itself")));
             };
             end = start;
             match key.take() {
@@ -97,7 +97,7 @@ impl<'a> Database<'a> {
             }
         }
         if key.is_some() {
-            found(Err(problem(GapKind::Malformed, "a hash page ends with a key that has no value")));
+            found(Err(malformed("a hash page ends with a key that has no value")));
         }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Database<'a> {
                 let field = |at| u32_at(item, at, self.big_endian);
                 match (field(4), field(8)) {
                     (Some(page), Some(size)) => self.chain(page, size as usize),
-                    _ => Err(problem(GapKind::Malformed, "a value's reference to its overflow pages is cut short")),
+                    _ => Err(malformed("a value's reference to its overflow pages is cut short")),
                 }
             }
             _ => Err(problem(GapKind::Unsupported, "a key with several values, which rpm never writes")),
@@ -125,11 +125,12 @@ impl<'a> Database<'a> {
         let mut value = Vec::new();
         while value.len() < size {
             if number == 0 {
-                return Err(problem(GapKind::Malformed, "a chain of overflow pages ends before its value does"));
+                return Err(malformed("a chain of overflow pages ends before its value does"));
             }
-            self.overflow_pages_left = self.overflow_pages_left.checked_sub(1).ok_or_else(|| {
-                problem(GapKind::Malformed, "overflow pages are linked in a circle or used by several values")
-            })?;
+            self.overflow_pages_left = self
+                .overflow_pages_left
+                .checked_sub(1)
+                .ok_or_else(|| malformed("overflow pages are linked in a circle or used by several values"))?;
             let (big_endian, page_size) = (self.big_endian, self.page_size);
             let page = self.chains.get(u64::from(number) * page_size as u64, page_size)?;
             let held = u16_at(page, 22, big_endian).map_or(0, usize::from);

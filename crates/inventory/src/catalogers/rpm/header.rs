@@ -4,11 +4,10 @@
 //! data; all big-endian. In the database the blob has neither the magic nor the padding of a package file.
 //! Source: rpm's documentation, "RPM v4 header format" and "Tags".
 
-use model::gap::GapKind;
 use model::package::SourcePackage;
 
 use super::window::{be16, be32};
-use super::{PathBudget, problem};
+use super::{PathBudget, malformed, too_many_paths};
 use crate::fact::Problem;
 
 /// The tags that are read, by rpm's numbers.
@@ -61,9 +60,7 @@ impl<'a> Header<'a> {
             let (index, rest) = blob.get(8..)?.split_at_checked(index_bytes)?;
             Some(Self { index, data: rest.get(..data_bytes)? })
         };
-        parts().ok_or_else(|| {
-            problem(GapKind::Malformed, format!("a package header of {} bytes is cut short or damaged", blob.len()))
-        })
+        parts().ok_or_else(|| malformed(format!("a package header of {} bytes is cut short or damaged", blob.len())))
     }
 
     fn values(&self, tag: u32) -> Option<Values<'a>> {
@@ -111,8 +108,8 @@ impl<'a> Header<'a> {
     }
 
     /// Adds the paths of everything but directories, which packages share.
-    pub(super) fn files(&self, files: &mut Vec<String>, budget: &mut PathBudget) -> Result<(), (GapKind, String)> {
-        let damaged = || (GapKind::Malformed, "the list is cut short or damaged".to_owned());
+    pub(super) fn files(&self, files: &mut Vec<String>, budget: &mut PathBudget) -> Result<(), Problem> {
+        let damaged = || malformed("the list is cut short or damaged");
         let mut modes = self.numbers(tag::FILEMODES);
         let mut add = |directory: &[u8], name: &[u8]| {
             if modes.next().is_some_and(is_directory)
@@ -120,7 +117,7 @@ impl<'a> Header<'a> {
             {
                 return Ok(());
             }
-            Err((GapKind::LimitExceeded, "more paths than are kept of one database".to_owned()))
+            Err(too_many_paths())
         };
         let listed = |tag| self.values(tag).map_or(0, |values| values.count);
         let mut added = 0;

@@ -7,7 +7,7 @@
 use model::gap::GapKind;
 
 use super::window::{Window, le32};
-use super::{Blob, HEADER_BYTES_MAX, problem};
+use super::{Blob, HEADER_BYTES_MAX, malformed, problem};
 use crate::content::ReadAt;
 use crate::fact::Problem;
 
@@ -35,7 +35,7 @@ pub(super) fn read(content: &dyn ReadAt, found: &mut dyn FnMut(Blob)) {
             Err(problem) => return found(Err(problem)),
         };
         if !slot.starts_with(b"Slot") {
-            return found(Err(problem(GapKind::Malformed, format!("no slot at byte {offset}, where one should be"))));
+            return found(Err(malformed(format!("no slot at byte {offset}, where one should be"))));
         }
         let field = |at| le32(slot, at).unwrap_or(0);
         let (package, block) = (field(4), field(8));
@@ -49,7 +49,7 @@ fn blob(blobs: &mut Window<'_>, package: u32, offset: u64, bytes_left: &mut u64)
     let head = blobs.get(offset, BLOCK_BYTES as usize)?;
     if !head.starts_with(b"BlbS") || le32(head, 4) != Some(package) {
         let detail = format!("package number {package} is not at byte {offset}, where its slot says");
-        return Err(problem(GapKind::Malformed, detail));
+        return Err(malformed(detail));
     }
     let size = le32(head, 12).unwrap_or(0) as usize;
     if size > HEADER_BYTES_MAX {
@@ -66,5 +66,5 @@ fn blob(blobs: &mut Window<'_>, package: u32, offset: u64, bytes_left: &mut u64)
 }
 
 fn overlapping() -> Problem {
-    problem(GapKind::Malformed, "the headers together are longer than the file: slots share them")
+    malformed("the headers together are longer than the file: slots share them")
 }

@@ -6,7 +6,7 @@
 use model::gap::GapKind;
 
 use super::window::{Window, be16, be32};
-use super::{Blob, HEADER_BYTES_MAX, problem};
+use super::{Blob, HEADER_BYTES_MAX, malformed, problem};
 use crate::content::ReadAt;
 use crate::fact::Problem;
 
@@ -32,11 +32,10 @@ pub(super) fn read(content: &dyn ReadAt, found: &mut dyn FnMut(Blob)) {
             found(row.and_then(|record| {
                 let blob = columns(&record).and_then(|columns| columns.get(1).copied());
                 let blob = blob.filter(|column| column.kind >= 12 && column.kind % 2 == 0);
-                blob.map(|column| column.bytes.to_vec())
-                    .ok_or_else(|| problem(GapKind::Malformed, "a row of `Packages` without a blob"))
+                blob.map(|column| column.bytes.to_vec()).ok_or_else(|| malformed("a row of `Packages` without a blob"))
             }));
         }),
-        None => found(Err(problem(GapKind::Malformed, "the SQLite database has no table `Packages`"))),
+        None => found(Err(malformed("the SQLite database has no table `Packages`"))),
     }
 }
 
@@ -74,17 +73,18 @@ impl<'a> Database<'a> {
         let reserved = header.get(20).copied().map_or(0, usize::from);
         // The format guarantees 480 usable bytes, which keeps the payload arithmetic below above zero.
         if !page_size.is_power_of_two() || page_size < 512 || page_size - reserved < 480 {
-            return Err(problem(GapKind::Malformed, format!("{page_size} bytes is no page size of SQLite")));
+            return Err(malformed(format!("{page_size} bytes is no page size of SQLite")));
         }
         let (usable, pages_left) = (page_size - reserved, content.size() / page_size as u64);
         Ok(Self { pages, page_size, usable, pages_left, bytes_left: content.size() })
     }
 
     fn page(&mut self, number: u32) -> Result<&[u8], Problem> {
-        self.pages_left = self.pages_left.checked_sub(1).ok_or_else(|| {
-            problem(GapKind::Malformed, "pages of the SQLite database are linked in a circle or used twice")
-        })?;
-        let index = number.checked_sub(1).ok_or_else(|| problem(GapKind::Malformed, "a link to page 0"))?;
+        self.pages_left = self
+            .pages_left
+            .checked_sub(1)
+            .ok_or_else(|| malformed("pages of the SQLite database are linked in a circle or used twice"))?;
+        let index = number.checked_sub(1).ok_or_else(|| malformed("a link to page 0"))?;
         self.pages.get(u64::from(index) * self.page_size as u64, self.page_size)
     }
 
@@ -111,14 +111,14 @@ impl<'a> Database<'a> {
                     waiting.extend(be32(&page, start + 8));
                     waiting.extend(cells(&page, start, 12).filter_map(|cell| be32(cell, 0)));
                 }
-                _ => found(Err(problem(GapKind::Malformed, format!("page {number} is not part of a table")))),
+                _ => found(Err(malformed(format!("page {number} is not part of a table")))),
             }
         }
     }
 
     /// The record of one leaf cell: its size, the row's number, as much as fits, and the first overflow page.
     fn record(&mut self, cell: &[u8]) -> Blob {
-        let cut = || problem(GapKind::Malformed, "a table cell lies outside of its page");
+        let cut = || malformed("a table cell lies outside of its page");
         let (size, rest) = varint(cell).ok_or_else(cut)?;
         let (_row, rest) = varint(rest).ok_or_else(cut)?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -127,15 +127,16 @@ impl<'a> Database<'a> {
             return Err(problem(GapKind::LimitExceeded, detail));
         }
         let local = self.local_bytes(size);
-        self.bytes_left = self.bytes_left.checked_sub(size as u64).ok_or_else(|| {
-            problem(GapKind::Malformed, "the rows together are longer than the file: cells share them")
-        })?;
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(size as u64)
+            .ok_or_else(|| malformed("the rows together are longer than the file: cells share them"))?;
         let mut record = rest.get(..local).ok_or_else(cut)?.to_vec();
         let mut next = be32(rest, local);
         while record.len() < size {
             let number = next
                 .filter(|number| *number != 0)
-                .ok_or_else(|| problem(GapKind::Malformed, "a chain of overflow pages ends before its row does"))?;
+                .ok_or_else(|| malformed("a chain of overflow pages ends before its row does"))?;
             let usable = self.usable;
             let page = self.page(number)?;
             let piece = (size - record.len()).min(usable - 4);
