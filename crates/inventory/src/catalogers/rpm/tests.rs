@@ -142,6 +142,21 @@ fn sqlite_of_fedora_35() {
     );
 }
 
+/// Where a row's bytes go on in overflow pages depends on its size to the byte.
+#[test]
+fn sqlite_rows_of_every_size_around_a_page() {
+    let bytes = fixture("sizes.sqlite");
+    let mut sizes = Vec::new();
+    sqlite::read(&bytes, &mut |blob| {
+        let blob = blob.expect("SQLite wrote it");
+        assert!(blob.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8), "{} bytes", blob.len());
+        sizes.push(blob.len());
+    });
+    sizes.sort_unstable();
+    let expected: Vec<usize> = [0, 1, 100].into_iter().chain(462..486).chain(965..1000).chain([5000]).collect();
+    assert_eq!(sizes, expected);
+}
+
 #[test]
 fn paths_are_joined_from_their_parts_without_directories() {
     let parsed = parse_bytes(&fixture("libuuid.Packages"));
