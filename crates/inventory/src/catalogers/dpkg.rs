@@ -17,9 +17,9 @@ use crate::fact::{Fact, PackageFact, Parsed, Problem};
 /// Packages, owned paths and licenses from dpkg's files.
 pub(super) const CATALOGER: Cataloger = Cataloger { name: "dpkg", version: 1, scope: Scope::Installed, wants, parse };
 
-/// The longest list of one package's paths that is read. Debian's longest have 3 MiB.
+/// The longest list of one package's paths that is read. The longest met so far (`google-cloud-cli`) has 4 MiB.
 const LIST_BYTES_MAX: u64 = 16 << 20;
-/// The longest copyright file that is read. Those of browsers have 2 MiB.
+/// The longest copyright file that is read. The longest met so far (Boost's) has 2 MiB.
 const COPYRIGHT_BYTES_MAX: u64 = 8 << 20;
 
 /// What a wanted path holds.

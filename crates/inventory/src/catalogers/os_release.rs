@@ -14,7 +14,7 @@ use crate::fact::{Fact, Parsed};
 pub(super) const CATALOGER: Cataloger =
     Cataloger { name: "os-release", version: 1, scope: Scope::Installed, wants, parse };
 
-/// Real ones have less than 2 KiB.
+/// Real ones have a few hundred bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// The files that name a distribution, best first. The distributor's own file comes after the administrator's
@@ -50,7 +50,7 @@ fn parse(file: &File<'_>) -> Parsed {
     let named = if file.path.ends_with("/os-release") { os_release(&text) } else { legacy::distro(file.path, &text) };
     match named {
         Some(distro) => Parsed { facts: vec![Fact::Distro(distro)], problems: Vec::new() },
-        // An empty file says nothing rather than something wrong; Debian's `base-files` of 1996 already had more.
+        // An empty file says nothing rather than something wrong.
         None if text.trim().is_empty() => Parsed::default(),
         None => Parsed::malformed("the file names no distribution"),
     }

@@ -3,7 +3,7 @@
 //! The machine-readable form ("DEP-5") names them in fields. Older files are prose that points to the texts in
 //! `/usr/share/common-licenses`; those pointers are taken, and the prose is not interpreted.
 
-/// How many names are kept of one file. Packages that bundle others (a browser) name a few dozen.
+/// How many names are kept of one file. Far more than anyone reads of one package.
 const LICENSES_MAX: usize = 64;
 /// What is longer is a license's text, not its name.
 const NAME_BYTES_MAX: usize = 200;
