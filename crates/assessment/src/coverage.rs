@@ -66,16 +66,16 @@ fn distro_gaps(inventory: &Inventory, now: Timestamp) -> Vec<Gap> {
     if os_packages > 0 && of_distro(distro).is_none() {
         gaps.push(Gap::new(GapKind::UnknownDistribution, &name, "a distribution or release whose advisories Dogwatch does not know"));
     }
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     match support(distro) {
-        Support::Until(end) if now > end => {
-            let day = end.to_string();
-            let day = day.split('T').next().unwrap_or(&day);
-            gaps.push(Gap::new(GapKind::EndOfLife, &name, format!("no security updates since {day}; what is not found may still be there")));
+        Support::Until { last_day, terms } if today > last_day => {
+            let detail = format!("no security updates since {last_day} ({terms}); what is not found may still be there");
+            gaps.push(Gap::new(GapKind::EndOfLife, &name, detail));
         }
         Support::Unknown => {
             gaps.push(Gap::new(GapKind::EndOfLife, &name, "it is not known until when this release gets security updates"));
         }
-        _ => {}
+        Support::Until { .. } | Support::Rolling => {}
     }
     gaps
 }

@@ -12,6 +12,7 @@ use model::inventory::Inventory;
 use model::package::{Evidence, Package, PackageId};
 use model::purl;
 
+use crate::catalogers::os_release;
 use crate::entry::EntryKind;
 use crate::fact::{Fact, PackageFact, Requirement};
 use crate::layer::{FileFacts, LayerFacts, display};
@@ -163,20 +164,14 @@ fn same(a: &PackageFact, b: &PackageFact) -> bool {
     (&a.name, &a.version, &a.arch, &a.kind) == (&b.name, &b.version, &b.arch, &b.kind)
 }
 
-/// The distribution the tree says it is: `/etc/os-release` before `/usr/lib/os-release` (os-release(5)) before the files
-/// of older families.
+/// The distribution the tree says it is: of the files that name one, the one that counts most.
 fn distro(live: &[Live<'_>]) -> Option<Distro> {
-    let rank = |path: &str| match path {
-        "etc/os-release" => 0,
-        "usr/lib/os-release" => 1,
-        _ => 2,
-    };
     let distros = live.iter().flat_map(|file| file.facts.parsed.facts.iter().map(move |fact| (file, fact)));
     let distros = distros.filter_map(|(file, fact)| match fact {
-        Fact::Distro(distro) => Some((rank(&file.path), &file.path, distro)),
+        Fact::Distro(distro) => Some((os_release::precedence(&file.path)?, distro)),
         _ => None,
     });
-    distros.min_by_key(|(rank, path, _)| (*rank, path.as_str())).map(|(_, _, distro)| distro.clone())
+    distros.min_by_key(|(precedence, _)| *precedence).map(|(_, distro)| distro.clone())
 }
 
 fn drafts(live: &[Live<'_>], history: &History<'_>) -> Vec<Draft> {

@@ -9,6 +9,8 @@
 //! ecosystem is adding one file below `catalogers/` and one line to [`catalogers::ALL`].
 //! **Never:** this crate does not know advisories or policy.
 
+pub mod content;
+pub mod fact;
 pub mod cataloger;
 pub mod catalogers;
 pub mod tar;
@@ -18,5 +20,3 @@ pub mod layer;
 pub mod tree;
 pub mod assemble;
 pub mod support;
-pub mod content;
-pub mod fact;
