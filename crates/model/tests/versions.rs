@@ -122,6 +122,27 @@ fn long_versions_take_linear_time() {
     assert!(start.elapsed() < Duration::from_secs(60), "took {:?}", start.elapsed());
 }
 
+#[test]
+fn feeds_are_read_leniently() {
+    let order = |scheme, a, b| {
+        let read = |text| Version::parse_lenient(scheme, text).expect("a lenient version");
+        read(a).partial_cmp(&read(b))
+    };
+    for (scheme, older, newer) in [
+        (Scheme::Npm, "1.8.9", "1.9"),
+        (Scheme::Npm, "1.9.0b1", "1.9.0"),
+        (Scheme::Npm, "3", "3.11"),
+        (Scheme::Semver, "2021.03.04", "2021.3.17"),
+        (Scheme::Semver, "v1.2.2", "1.2.3"),
+    ] {
+        assert_eq!(order(scheme, older, newer), Some(Ordering::Less), "{scheme}: {older} {newer}");
+    }
+    for text in ["", "latest", "1.2.3.4", "1.2.3-", "1.2.3-a..b", "1.2.3 || 2"] {
+        assert!(Version::parse_lenient(Scheme::Npm, text).is_err(), "{text}");
+    }
+    assert!(Version::parse(Scheme::Npm, "1.9").is_err(), "scripts get the strict answer");
+}
+
 fn any_scheme() -> impl Strategy<Value = Scheme> {
     prop::sample::select(Scheme::ALL.to_vec())
 }
@@ -141,7 +162,7 @@ proptest! {
     #[test]
     fn no_text_panics(scheme in any_scheme(), a in any::<String>(), b in version_like()) {
         let _ = compare(scheme, &a, &b);
-        let _ = Version::parse_bound(scheme, &a);
+        let _ = Version::parse_lenient(scheme, &a);
     }
 
     #[test]

@@ -164,12 +164,13 @@ impl<'a> Version<'a> {
         }
     }
 
-    /// Reads a version that bounds an advisory's range, which feeds write less strictly than packages do: npm bounds
-    /// such as `2` and `1.9` are read as `2.0.0` and `1.9.0`.
-    pub fn parse_bound(scheme: Scheme, text: &'a str) -> Result<Self, InvalidVersion> {
+    /// Reads a version for matching, where feeds and packages are less strict than the rules: for npm and semantic
+    /// versioning also `v2`, `1.9`, `2021.03.04` and `1.9.0b1`, in the way of node-semver's loose mode.
+    pub fn parse_lenient(scheme: Scheme, text: &'a str) -> Result<Self, InvalidVersion> {
         Self::parse(scheme, text).or_else(|invalid| match scheme {
-            Scheme::Npm => {
-                semver::parse(text.trim_start_matches('v')).map(|v| Self(Parsed::Npm(v))).map_err(|_| invalid)
+            Scheme::Npm => semver::parse_loose(text).map(|version| Self(Parsed::Npm(version))).map_err(|_| invalid),
+            Scheme::Semver => {
+                semver::parse_loose(text).map(|version| Self(Parsed::Semver(version))).map_err(|_| invalid)
             }
             _ => Err(invalid),
         })

@@ -42,6 +42,32 @@ pub(super) fn parse(text: &str) -> Result<SemverVersion<'_>, &'static str> {
     Ok(version)
 }
 
+/// Reads what people write: leading `v` or `=`, leading zeros, missing numbers, and no hyphen before a pre-release.
+pub(super) fn parse_loose(text: &str) -> Result<SemverVersion<'_>, &'static str> {
+    let text = text.trim().trim_start_matches(['v', 'V', '=', ' ']);
+    let text = text.split('+').next().unwrap_or(text);
+    let (major, mut rest) = split_while(text, |byte| byte.is_ascii_digit());
+    if major.is_empty() {
+        return Err("a number is missing");
+    }
+    let (mut minor, mut patch) = ("", "");
+    for part in [&mut minor, &mut patch] {
+        let (digits, after) = split_while(rest.strip_prefix('.').unwrap_or(""), |byte| byte.is_ascii_digit());
+        if digits.is_empty() {
+            break;
+        }
+        (*part, rest) = (digits, after);
+    }
+    let prerelease = rest.strip_prefix('-').unwrap_or(rest);
+    if prerelease.starts_with('.') {
+        return Err("it has more than three numbers");
+    }
+    if !rest.is_empty() {
+        check_identifiers(prerelease, false)?;
+    }
+    Ok(SemverVersion { major, minor, patch, prerelease, prerelease_number: "" })
+}
+
 /// Splits off a number without leading zeros.
 pub(super) fn number(text: &str) -> Result<(&str, &str), &'static str> {
     let (digits, rest) = split_while(text, |byte| byte.is_ascii_digit());
