@@ -1,22 +1,365 @@
-//! Package URLs.
+//! Package URLs: how every document names a package (purl specification; qualifiers as Syft writes them).
+//!
+//! [`render`] writes one form. [`parse`] reads that and what other tools write (Syft, Trivy, cdxgen): an unencoded
+//! `@scope`, a distribution given by its release or code name alone, a source package given by its rpm file.
+//!
+//! **Never:** nothing here is checked against reality. A parsed purl is somebody's claim.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use crate::distro::Distro;
-use crate::package::{PackageType, SourcePackage};
-/// parts
+use crate::package::{Package, PackageType, SourcePackage};
+
+/// What a package URL is made of, in the model's own terms (see [`Package`] for how each is written).
+#[derive(Debug, Clone, Copy)]
 pub struct PurlParts<'a> {
-    /// k
+    /// The purl type.
     pub kind: &'a PackageType,
-    /// n
+    /// `libssl3`, `@babel/core`, `org.slf4j:slf4j-api`, `golang.org/x/net`.
     pub name: &'a str,
-    /// v
+    /// With epoch and release; empty when not known.
     pub version: &'a str,
-    /// a
+    /// The architecture.
     pub arch: Option<&'a str>,
-    /// d
+    /// The distribution of an OS package.
     pub distro: Option<&'a Distro>,
-    /// s
+    /// The source package; it is written where it differs from the package.
     pub source: Option<&'a SourcePackage>,
-    /// m
+    /// The rpm module. `Some("")` cannot be written: to a purl an empty qualifier is none.
     pub module: Option<&'a str>,
 }
-/// r
-pub fn render(p: &PurlParts<'_>) -> String { format!("pkg:{}/{}@{}", p.kind, p.name, p.version) }
+
+impl<'a> PurlParts<'a> {
+    /// The parts of a package found in this distribution.
+    pub fn of(package: &'a Package, distro: Option<&'a Distro>) -> Self {
+        Self {
+            kind: &package.kind,
+            name: &package.name,
+            version: &package.version,
+            arch: package.arch.as_deref(),
+            distro: distro.filter(|_| package.kind.is_os()),
+            source: package.source.as_ref(),
+            module: package.module.as_deref(),
+        }
+    }
+}
+
+/// A package URL that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedPurl {
+    /// The purl type.
+    pub kind: PackageType,
+    /// As its ecosystem writes it.
+    pub name: String,
+    /// As its ecosystem writes it, with epoch; empty when not stated.
+    pub version: String,
+    /// The architecture.
+    pub arch: Option<String>,
+    /// The distribution of an OS package: `id` and, where stated, `version_id` and `codename`.
+    pub distro: Option<Distro>,
+    /// The source package, with the package's own version where none is stated.
+    pub source: Option<SourcePackage>,
+    /// The rpm module.
+    pub module: Option<String>,
+}
+
+/// Why a text is not a package URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a package URL: {reason}")]
+pub struct PurlError {
+    text: String,
+    reason: &'static str,
+}
+
+/// What the specification leaves unencoded in names, versions and values.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~').remove(b':');
+
+/// The purl of a package.
+///
+/// ```
+/// use dogwatch_model::package::PackageType;
+/// use dogwatch_model::purl::{PurlParts, render};
+///
+/// let parts = PurlParts {
+///     kind: &PackageType::Npm,
+///     name: "@babel/core",
+///     version: "7.22.0",
+///     arch: None,
+///     distro: None,
+///     source: None,
+///     module: None,
+/// };
+/// assert_eq!(render(&parts), "pkg:npm/%40babel/core@7.22.0");
+/// ```
+pub fn render(parts: &PurlParts<'_>) -> String {
+    let mut purl = format!("pkg:{}", encode(&parts.kind.as_str().to_ascii_lowercase()));
+    if let Some(distro) = parts.distro.filter(|distro| parts.kind.is_os() && !distro.id.is_empty()) {
+        push_segment(&mut purl, namespace_of(&distro.id));
+    }
+    push_name(&mut purl, parts.kind, parts.name);
+    let (epoch, version) = match (parts.kind, parts.version.split_once(':')) {
+        (PackageType::Rpm, Some((epoch, version))) if is_number(epoch) => (Some(epoch), version),
+        _ => (None, parts.version),
+    };
+    if !version.is_empty() {
+        purl.push('@');
+        purl.extend(utf8_percent_encode(version, ENCODED));
+    }
+    let distro = parts.distro.map(|distro| match &distro.version_id {
+        Some(version) => format!("{}-{version}", distro.id),
+        None => distro.id.clone(),
+    });
+    let upstream = parts.source.and_then(|source| upstream(source, parts));
+    // In the order of their names, as the specification wants them.
+    let qualifiers = [
+        ("arch", parts.arch),
+        ("distro", distro.as_deref()),
+        ("epoch", epoch),
+        ("rpmmod", parts.module),
+        ("upstream", upstream.as_deref()),
+    ];
+    let mut separator = '?';
+    for (key, value) in qualifiers {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        purl.push(separator);
+        purl.push_str(key);
+        purl.push('=');
+        purl.extend(utf8_percent_encode(value, ENCODED));
+        separator = '&';
+    }
+    purl
+}
+
+fn push_name(purl: &mut String, kind: &PackageType, name: &str) {
+    let name: Cow<'_, str> = match kind {
+        PackageType::PyPi => crate::ecosystem::normalise_name("PyPI", name).into(),
+        PackageType::Composer => name.to_lowercase().into(),
+        _ => name.into(),
+    };
+    match kind {
+        PackageType::Maven => name.splitn(2, ':').for_each(|part| push_segment(purl, part)),
+        // An empty part would vanish when the purl is read: then the slashes are kept by encoding them.
+        _ if name.split('/').any(str::is_empty) => push_segment(purl, &name),
+        _ => name.split('/').for_each(|part| push_segment(purl, part)),
+    }
+}
+
+fn push_segment(purl: &mut String, segment: &str) {
+    purl.push('/');
+    purl.extend(utf8_percent_encode(segment, ENCODED));
+}
+
+/// `name`, or `name@version` where the source's version is its own; none where it says nothing new.
+fn upstream(source: &SourcePackage, parts: &PurlParts<'_>) -> Option<String> {
+    let same_version = source.version.is_empty() || source.version == parts.version;
+    match (source.name == parts.name, same_version) {
+        (true, true) => None,
+        (false, true) => Some(source.name.clone()),
+        (_, false) => Some(format!("{}@{}", source.name, source.version)),
+    }
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Reads a package URL, leniently. A subpath is dropped, unknown qualifiers are not looked at.
+pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
+    let error = |reason| PurlError { text: text.chars().take(200).collect(), reason };
+    let rest = match text.split_at_checked(4) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("pkg:") => rest.trim_start_matches('/'),
+        _ => return Err(error("it does not begin with `pkg:`")),
+    };
+    let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+    let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
+    let (kind, path) = rest.split_once('/').ok_or_else(|| error("it has no name after the type"))?;
+    if !kind.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !kind.bytes().all(|b| b.is_ascii_alphanumeric() || b".+-".contains(&b))
+    {
+        return Err(error("its type is empty or malformed"));
+    }
+    let kind = PackageType::from(kind.to_ascii_lowercase());
+    let (path, version) = split_version(path);
+    let decoded = |part: &str| decode(part).ok_or_else(|| error("a percent-encoding is not UTF-8"));
+    let mut segments = Vec::new();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        segments.push(decoded(segment)?);
+    }
+    let Some(name) = segments.pop().filter(|name| !name.is_empty()) else {
+        return Err(error("it has no name"));
+    };
+    let mut version = decoded(version)?;
+    let mut values = Qualifiers::default();
+    for (key, value) in qualifiers.split('&').filter_map(|pair| pair.split_once('=')) {
+        if let Some(slot) = values.slot(&key.to_ascii_lowercase()) {
+            slot.get_or_insert(decoded(value)?);
+        }
+    }
+    let Qualifiers { arch, distro, epoch, module, upstream } = values.without_empty();
+    if let Some(epoch) = epoch.filter(|epoch| kind == PackageType::Rpm && is_number(epoch)) {
+        version = format!("{epoch}:{version}");
+    }
+    let (distro, name) = match kind.is_os() {
+        true => (distro_of(segments.first().map(String::as_str), distro.as_deref()), name),
+        false => (None, joined_name(&kind, segments, name)),
+    };
+    let source = upstream.and_then(|upstream| source_of(&upstream, &version));
+    Ok(ParsedPurl { kind, name, version, arch, distro, source, module })
+}
+
+#[derive(Default)]
+struct Qualifiers {
+    arch: Option<String>,
+    distro: Option<String>,
+    epoch: Option<String>,
+    module: Option<String>,
+    upstream: Option<String>,
+}
+
+impl Qualifiers {
+    fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
+        Some(match key {
+            "arch" => &mut self.arch,
+            "distro" => &mut self.distro,
+            "epoch" => &mut self.epoch,
+            "rpmmod" | "modularitylabel" => &mut self.module,
+            "upstream" => &mut self.upstream,
+            _ => return None,
+        })
+    }
+
+    fn without_empty(self) -> Self {
+        let kept = |value: Option<String>| value.filter(|value| !value.is_empty());
+        Self {
+            arch: kept(self.arch),
+            distro: kept(self.distro),
+            epoch: kept(self.epoch),
+            module: kept(self.module),
+            upstream: kept(self.upstream),
+        }
+    }
+}
+
+/// Splits at the last `@`, unless that begins a segment: then it is an npm scope that somebody did not encode.
+fn split_version(path: &str) -> (&str, &str) {
+    match path.rsplit_once('@') {
+        Some((name, version)) if !name.is_empty() && !name.ends_with('/') => (name, version),
+        _ => (path, ""),
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
+}
+
+fn joined_name(kind: &PackageType, mut segments: Vec<String>, name: String) -> String {
+    match kind {
+        PackageType::Maven if !segments.is_empty() => format!("{}:{name}", segments.join("/")),
+        _ => {
+            segments.push(name);
+            segments.join("/")
+        }
+    }
+}
+
+/// The source package named by `name`, `name@version` or the file name of a source rpm.
+fn source_of(upstream: &str, version: &str) -> Option<SourcePackage> {
+    let source = |name: &str, version: &str| {
+        (!name.is_empty()).then(|| SourcePackage { name: name.to_owned(), version: version.to_owned() })
+    };
+    if let Some(file) = upstream.strip_suffix(".src.rpm").or_else(|| upstream.strip_suffix(".nosrc.rpm")) {
+        let (rest, release) = file.rsplit_once('-')?;
+        let (name, number) = rest.rsplit_once('-')?;
+        return source(name, &format!("{number}-{release}"));
+    }
+    match upstream.rsplit_once('@') {
+        Some((name, version)) if !name.is_empty() && !version.is_empty() => source(name, version),
+        _ => source(upstream, version),
+    }
+}
+
+/// The vendor in a purl, for a distribution's `ID`.
+fn namespace_of(id: &str) -> &str {
+    match id {
+        "rhel" => "redhat",
+        other => other,
+    }
+}
+
+/// A distribution's `ID`, for what tools write instead.
+fn id_of(vendor: &str) -> String {
+    match vendor.to_ascii_lowercase().as_str() {
+        "redhat" => "rhel".to_owned(),
+        "oracle" => "ol".to_owned(),
+        "amazon" => "amzn".to_owned(),
+        "rockylinux" => "rocky".to_owned(),
+        "alma" => "almalinux".to_owned(),
+        "opensuse.leap" => "opensuse-leap".to_owned(),
+        "opensuse.tumbleweed" => "opensuse-tumbleweed".to_owned(),
+        "suse linux enterprise server" => "sles".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Reads `debian-12`, `debian-bookworm`, `alpine-3.18.4`; where the id is missing (`12`, `bookworm`) the vendor has it.
+fn distro_of(vendor: Option<&str>, qualifier: Option<&str>) -> Option<Distro> {
+    let vendor = vendor.filter(|vendor| !vendor.is_empty());
+    let distro = |id: &str, version_id: Option<&str>| Distro {
+        id: id_of(id),
+        version_id: version_id.map(str::to_owned),
+        ..Distro::default()
+    };
+    let Some(qualifier) = qualifier else { return vendor.map(|vendor| distro(vendor, None)) };
+    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    if starts_with_digit(qualifier) {
+        return vendor.map(|vendor| distro(vendor, Some(qualifier)));
+    }
+    let (id, release) = match qualifier.rsplit_once('-') {
+        Some((id, release)) if !id.is_empty() && (starts_with_digit(release) || codename(release).is_some()) => {
+            (Some(id), release)
+        }
+        _ => (None, qualifier),
+    };
+    match (codename(release), id) {
+        (Some((owner, version)), id) => Some(Distro {
+            codename: Some(release.to_ascii_lowercase()),
+            ..distro(id.or(vendor).unwrap_or(owner), Some(version))
+        }),
+        (None, Some(id)) => Some(distro(id, Some(release))),
+        (None, None) => Some(distro(qualifier, None)),
+    }
+}
+
+/// Whose code name it is, and the `VERSION_ID` it stands for.
+fn codename(name: &str) -> Option<(&'static str, &'static str)> {
+    const CODENAMES: &[(&str, &str, &str)] = &[
+        ("wheezy", "debian", "7"),
+        ("jessie", "debian", "8"),
+        ("stretch", "debian", "9"),
+        ("buster", "debian", "10"),
+        ("bullseye", "debian", "11"),
+        ("bookworm", "debian", "12"),
+        ("trixie", "debian", "13"),
+        ("forky", "debian", "14"),
+        ("trusty", "ubuntu", "14.04"),
+        ("xenial", "ubuntu", "16.04"),
+        ("bionic", "ubuntu", "18.04"),
+        ("focal", "ubuntu", "20.04"),
+        ("jammy", "ubuntu", "22.04"),
+        ("kinetic", "ubuntu", "22.10"),
+        ("lunar", "ubuntu", "23.04"),
+        ("mantic", "ubuntu", "23.10"),
+        ("noble", "ubuntu", "24.04"),
+        ("oracular", "ubuntu", "24.10"),
+        ("plucky", "ubuntu", "25.04"),
+        ("questing", "ubuntu", "25.10"),
+    ];
+    let known = CODENAMES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, owner, version)| (*owner, *version))
+}
