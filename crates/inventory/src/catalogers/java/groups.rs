@@ -1,0 +1,88 @@
+//! Groups of widely used artifacts whose jars do not say them: their builds write no `pom.properties`, and a manifest
+//! that names no group, or one that is not Maven's.
+
+/// The group that an artifact is published under. Only names that one group publishes are here.
+pub(super) fn well_known(artifact: &str) -> Option<&'static str> {
+    let exact = EXACT.iter().find(|(_, artifacts)| artifacts.contains(&artifact)).map(|&(group, _)| group);
+    exact.or_else(|| PREFIXES.iter().find(|(prefix, _)| artifact.starts_with(prefix)).map(|&(_, group)| group))
+}
+
+const EXACT: &[(&str, &[&str])] = &[
+    (
+        "org.springframework",
+        &[
+            "spring",
+            "spring-aop",
+            "spring-aspects",
+            "spring-beans",
+            "spring-context",
+            "spring-context-indexer",
+            "spring-context-support",
+            "spring-core",
+            "spring-expression",
+            "spring-instrument",
+            "spring-jcl",
+            "spring-jdbc",
+            "spring-jms",
+            "spring-messaging",
+            "spring-orm",
+            "spring-oxm",
+            "spring-r2dbc",
+            "spring-test",
+            "spring-tx",
+            "spring-web",
+            "spring-webflux",
+            "spring-webmvc",
+            "spring-websocket",
+        ],
+    ),
+    ("org.springframework.amqp", &["spring-amqp", "spring-rabbit"]),
+    ("org.springframework.kafka", &["spring-kafka"]),
+    ("org.springframework.ldap", &["spring-ldap-core"]),
+    ("org.apache.tomcat", &["tomcat-catalina", "tomcat-coyote", "tomcat-jasper", "tomcat-util", "tomcat-juli"]),
+    ("org.apache.ant", &["ant", "ant-launcher"]),
+    ("org.apache.velocity", &["velocity", "velocity-tools"]),
+    ("org.codehaus.groovy", &["groovy", "groovy-all"]),
+    ("com.squareup.okhttp3", &["okhttp", "logging-interceptor", "okhttp-tls"]),
+    ("com.squareup.okio", &["okio", "okio-jvm"]),
+    ("com.mysql", &["mysql-connector-j"]),
+    ("mysql", &["mysql-connector-java"]),
+    ("org.postgresql", &["postgresql"]),
+    ("com.microsoft.sqlserver", &["mssql-jdbc"]),
+    ("com.h2database", &["h2"]),
+    ("org.hsqldb", &["hsqldb"]),
+    ("dom4j", &["dom4j"]),
+    ("javax.mail", &["mail"]),
+    ("log4j", &["log4j"]),
+    ("commons-collections", &["commons-collections"]),
+    ("commons-fileupload", &["commons-fileupload"]),
+    ("commons-beanutils", &["commons-beanutils"]),
+    ("commons-httpclient", &["commons-httpclient"]),
+    ("commons-io", &["commons-io"]),
+    ("commons-lang", &["commons-lang"]),
+    ("xerces", &["xercesImpl"]),
+    ("xalan", &["xalan"]),
+    ("net.minidev", &["json-smart", "accessors-smart"]),
+];
+
+const PREFIXES: &[(&str, &str)] = &[
+    ("spring-boot", "org.springframework.boot"),
+    ("spring-security-", "org.springframework.security"),
+    ("spring-data-", "org.springframework.data"),
+    ("spring-integration-", "org.springframework.integration"),
+    ("spring-cloud-", "org.springframework.cloud"),
+    ("spring-session-", "org.springframework.session"),
+    ("spring-batch-", "org.springframework.batch"),
+    ("tomcat-embed-", "org.apache.tomcat.embed"),
+    ("lucene-", "org.apache.lucene"),
+    ("kotlin-", "org.jetbrains.kotlin"),
+    ("bcprov-", "org.bouncycastle"),
+    ("bcpkix-", "org.bouncycastle"),
+    ("bcutil-", "org.bouncycastle"),
+    ("bctls-", "org.bouncycastle"),
+    ("bcpg-", "org.bouncycastle"),
+    ("bcmail-", "org.bouncycastle"),
+    ("bc-fips", "org.bouncycastle"),
+    ("ktor-", "io.ktor"),
+    ("micrometer-", "io.micrometer"),
+];
