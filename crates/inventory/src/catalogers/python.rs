@@ -53,8 +53,10 @@ fn is_metadata(path: &str) -> bool {
     }
 }
 
+/// Whether a path is a wheel or egg, unless it is test data, as Python's own library has.
 fn is_archive(path: &str) -> bool {
-    path.ends_with(".whl") || path.ends_with(".egg")
+    let named_so = path.ends_with(".whl") || path.ends_with(".egg");
+    named_so && !path.split('/').any(|directory| matches!(directory, "test" | "tests"))
 }
 
 /// Every distribution in a wheel or egg: its own, and those it carries along.

@@ -49,17 +49,14 @@ pub(super) fn packages(path: &str, texts: &Texts) -> Vec<PackageFact> {
     for (path, properties) in &texts.properties {
         stated.extend(Coordinates::of_properties(path, properties).filter(|it| !stated.contains(it)));
     }
-    let own = match stated.iter().position(|it| file.stem.starts_with(&it.artifact) && file.agrees_with(&it.version)) {
-        None if stated.len() == 1 && file.version.is_none_or(|version| version == stated[0].version) => Some(0),
-        own => own,
-    };
-    match own {
-        Some(own) => stated[..=own].rotate_right(1),
-        None => {
-            if let Some(own) = own_coordinates(path, &file, texts).filter(|own| !stated.contains(own)) {
-                stated.insert(0, own);
-            }
-        }
+    let describes_file = |it: &&Coordinates| file.stem.starts_with(&it.artifact) && file.agrees_with(&it.version);
+    let single = stated.len() == 1 && file.version.is_none_or(|version| version == stated[0].version);
+    let longest = stated.iter().filter(describes_file).max_by_key(|it| it.artifact.len()).cloned();
+    let own = longest.or_else(|| stated.first().filter(|_| single).cloned());
+    let own = own.map(|it| it.with_version_of(&file)).or_else(|| own_coordinates(path, &file, texts));
+    if let Some(own) = own {
+        stated.retain(|it| (&it.group, &it.artifact) != (&own.group, &own.artifact));
+        stated.insert(0, own);
     }
     let mut packages: Vec<_> = stated.into_iter().map(Coordinates::into_package).collect();
     if let (Some(first), Some(license)) = (packages.first_mut(), texts.manifest.get("bundle-license")) {
@@ -89,6 +86,10 @@ impl Coordinates {
             artifact: stated("artifactId").or(artifact)?,
             version: stated("version").unwrap_or_default(),
         })
+    }
+
+    fn with_version_of(self, file: &FileName<'_>) -> Self {
+        if self.version.is_empty() { Self { version: file.version.unwrap_or("").to_owned(), ..self } } else { self }
     }
 
     fn into_package(self) -> PackageFact {
@@ -146,12 +147,19 @@ fn group(path: &str, artifact: &str, texts: &Texts) -> Option<String> {
     if let Some(group) = group_of_repository_path(path, artifact) {
         return Some(group);
     }
+    if let Some(group) = groups::well_known(artifact) {
+        return Some(group.to_owned());
+    }
+    if !texts.properties.is_empty() {
+        // Builds that merge jars keep the manifest of one of them.
+        return None;
+    }
     let bundle = manifest("bundle-symbolicname").map(|name| name.split(';').next().unwrap_or(name).trim());
     let names: Vec<_> = [bundle, manifest("automatic-module-name")].into_iter().flatten().collect();
     let of_two_parts = || names.iter().copied().find(|name| is_dotted(name) && name.matches('.').count() == 1);
-    groups::well_known(artifact)
-        .or_else(|| names.iter().find_map(|name| group_holding(name, artifact)))
-        .or_else(|| manifest("implementation-vendor-id").filter(|id| is_dotted(id)))
+    let holding = names.iter().find_map(|name| group_holding(name, artifact));
+    holding
+        .or_else(|| manifest("implementation-vendor-id").filter(|id| is_dotted(id) && !groups::is_organisation(id)))
         .or_else(of_two_parts)
         .map(str::to_owned)
 }
@@ -221,9 +229,8 @@ fn split_version(stem: &str) -> Option<(&str, &str)> {
     let starts = stem.match_indices('-').map(|(at, _)| at);
     let at = starts.filter(|&at| starts_with_digit(&stem[at + 1..])).find(|&at| is_version(&stem[at + 1..]))?;
     let mut version = &stem[at + 1..];
-    while let Some((before, word)) = version.rsplit_once('-').filter(|(_, word)| is_classifier(word)) {
+    while let Some((before, _)) = version.rsplit_once('-').filter(|(_, word)| is_classifier(word)) {
         version = before;
-        debug_assert!(!word.is_empty());
     }
     Some((&stem[..at], version)).filter(|(artifact, _)| !artifact.is_empty())
 }
@@ -249,7 +256,7 @@ fn starts_with_digit(text: &str) -> bool {
 fn is_qualifier(word: &str) -> bool {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_ascii_lowercase();
     let qualifiers = [
-        "alpha",
+        "alpha", "stable",
         "beta",
         "rc",
         "cr",
@@ -291,4 +298,83 @@ fn is_classifier(word: &str) -> bool {
         "musl",
     ];
     words.contains(&word) || systems.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_part_where_the_version_begins() {
+        for (stem, expected) in [
+            ("guava-32.1.2-jre", Some(("guava", "32.1.2-jre"))),
+            ("log4j-1.2-api-2.14.1", Some(("log4j-1.2-api", "2.14.1"))),
+            (
+                "netty-transport-native-epoll-4.1.86.Final-linux-x86_64",
+                Some(("netty-transport-native-epoll", "4.1.86.Final")),
+            ),
+            (
+                "plexus-container-default-1.0-alpha-9-stable-1",
+                Some(("plexus-container-default", "1.0-alpha-9-stable-1")),
+            ),
+            ("app-1.0-20210101.123456-1", Some(("app", "1.0-20210101.123456-1"))),
+            ("bcprov-jdk15on-1.70", Some(("bcprov-jdk15on", "1.70"))),
+            ("shop-1.4-jar-with-dependencies", Some(("shop", "1.4"))),
+            ("javax.inject-1", Some(("javax.inject", "1"))),
+            ("ojdbc8", None),
+            ("-1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(split_version(stem), expected, "{stem}");
+        }
+    }
+
+    fn check(path: &str, manifest: &[(&str, &str)], expected: &[&str]) {
+        let manifest = manifest.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let found = packages(path, &Texts { manifest, ..Texts::default() });
+        let found: Vec<_> = found.iter().map(|it| format!("{} {}", it.name, it.version)).collect();
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn a_group_comes_from_what_says_it_most_surely() {
+        let bundle = |name| [("bundle-symbolicname", name), ("implementation-vendor-id", "org.vendor")];
+        check(
+            "lib/reactor-core-3.4.0.jar",
+            &bundle("io.projectreactor.reactor-core"),
+            &["io.projectreactor:reactor-core 3.4.0"],
+        );
+        check("lib/widget-2.0.jar", &bundle("com.acme.widget"), &["com.acme.widget:widget 2.0"]);
+        check("lib/widget-2.0.jar", &bundle("something"), &["org.vendor:widget 2.0"]);
+        check("lib/widget-2.0.jar", &[("implementation-vendor-id", "org.apache")], &["widget 2.0"]);
+        check("lib/okhttp-4.9.0.jar", &[], &["com.squareup.okhttp3:okhttp 4.9.0"]);
+        check("root/.m2/repository/org/acme/tool/1.2/tool-1.2.jar", &[], &["org.acme:tool 1.2"]);
+        check(
+            "home/.gradle/caches/modules-2/files-2.1/org.acme/tool/1.2/0a1b/tool-1.2.jar",
+            &[],
+            &["org.acme:tool 1.2"],
+        );
+        check(
+            "lib/server-7.10.0.jar",
+            &[("implementation-title", "org.elasticsearch#server;7.10.0")],
+            &["org.elasticsearch:server 7.10.0"],
+        );
+    }
+
+    #[test]
+    fn an_archive_that_nothing_names_is_no_package() {
+        check("app.jar", &[], &[]);
+        check("lib/acme-1.0-sources.jar", &[], &[]);
+        check("app.jar", &[("implementation-title", "shop"), ("implementation-version", "1.4")], &["shop 1.4"]);
+        check(
+            "lib/ojdbc8.jar",
+            &[("implementation-title", "JDBC"), ("implementation-version", "19.3.0.0.0")],
+            &["ojdbc8 19.3.0.0.0"],
+        );
+        check(
+            "lib/lucene-core.jar",
+            &[("implementation-version", "8.0.0 2ae474")],
+            &["org.apache.lucene:lucene-core 8.0.0"],
+        );
+    }
 }
