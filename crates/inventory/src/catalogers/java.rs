@@ -46,6 +46,11 @@ const DESCRIPTORS_MAX: usize = 10_000;
 /// The paths of one archive's descriptors and nested archives together, because a hostile path can have 64 KiB.
 const PATHS_BYTES_MAX: usize = 4 << 20;
 
+/// More packages and problems in one file tell a reader nothing; the largest application archives seen have thousands
+/// of packages.
+const PACKAGES_MAX: usize = 100_000;
+const PROBLEMS_MAX: usize = 1_000;
+
 fn wants(file: &FileHead<'_>) -> bool {
     match ArchiveName::of(file.path) {
         // An executable jar begins with a launch script, so the name is enough.
@@ -170,7 +175,12 @@ impl Walk<'_> {
             self.push_problem(GapKind::LimitExceeded, detail.to_owned(), place.inside.clone());
         }
         let texts = self.texts(&directory, &wanted, place);
-        for mut package in identity::packages(place.path, &texts) {
+        let packages = identity::packages(place.path, &texts);
+        if self.parsed.facts.len() + packages.len() > PACKAGES_MAX {
+            let detail = format!("the file holds more than {PACKAGES_MAX} packages");
+            return self.push_problem(GapKind::LimitExceeded, detail, place.inside.clone());
+        }
+        for mut package in packages {
             package.inside = place.inside.clone();
             self.parsed.facts.push(Fact::Package(package));
         }
@@ -291,7 +301,15 @@ impl Walk<'_> {
     }
 
     fn push_problem(&mut self, kind: GapKind, detail: String, inside: Option<String>) {
-        self.parsed.problems.push(Problem { kind, detail, inside });
+        let problem = match self.parsed.problems.len() {
+            count if count < PROBLEMS_MAX => Problem { kind, detail, inside },
+            PROBLEMS_MAX => {
+                let detail = format!("more than {PROBLEMS_MAX} problems in this file; the others are not listed");
+                Problem { kind: GapKind::LimitExceeded, detail, inside: None }
+            }
+            _ => return,
+        };
+        self.parsed.problems.push(problem);
     }
 }
 

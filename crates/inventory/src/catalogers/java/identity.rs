@@ -10,6 +10,8 @@
 //!    bundle or module name that holds the artifact, `Implementation-Vendor-Id`, a bundle or module name of two parts.
 //!    Without a group the name is the artifact alone, which no advisory matches: a wrong group would match wrong ones.
 
+use std::collections::HashSet;
+
 use super::groups;
 use super::manifest::{self, Attributes};
 use crate::fact::PackageFact;
@@ -45,9 +47,9 @@ impl Descriptor {
 /// The packages that the archive with this path is, its own first.
 pub(super) fn packages(path: &str, texts: &Texts) -> Vec<PackageFact> {
     let file = FileName::of(path, &texts.manifest);
-    let mut stated: Vec<Coordinates> = Vec::new();
+    let (mut stated, mut seen) = (Vec::<Coordinates>::new(), HashSet::new());
     for (path, properties) in &texts.properties {
-        stated.extend(Coordinates::of_properties(path, properties).filter(|it| !stated.contains(it)));
+        stated.extend(Coordinates::of_properties(path, properties).filter(|it| seen.insert(it.clone())));
     }
     let describes_file = |it: &&Coordinates| file.stem.starts_with(&it.artifact) && file.agrees_with(&it.version);
     let single = stated.len() == 1 && file.version.is_none_or(|version| version == stated[0].version);
@@ -66,7 +68,7 @@ pub(super) fn packages(path: &str, texts: &Texts) -> Vec<PackageFact> {
 }
 
 /// A Maven package's coordinates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Coordinates {
     /// Empty when not known.
     group: String,
@@ -256,7 +258,8 @@ fn starts_with_digit(text: &str) -> bool {
 fn is_qualifier(word: &str) -> bool {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_ascii_lowercase();
     let qualifiers = [
-        "alpha", "stable",
+        "alpha",
+        "stable",
         "beta",
         "rc",
         "cr",
