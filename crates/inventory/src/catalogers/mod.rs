@@ -8,5 +8,23 @@ mod os_database;
 pub mod os_release;
 mod rpm;
 
+mod executable;
+mod go_binary;
+mod java;
+mod npm;
+mod python;
+mod rust_binary;
+mod zip_directory;
+
 /// Every cataloger, in no particular order.
-pub const ALL: &[Cataloger] = &[apk::CATALOGER, dpkg::CATALOGER, os_release::CATALOGER, rpm::CATALOGER];
+pub const ALL: &[Cataloger] = &[
+    apk::CATALOGER,
+    dpkg::CATALOGER,
+    os_release::CATALOGER,
+    rpm::CATALOGER,
+    npm::CATALOGER,
+    python::CATALOGER,
+    java::CATALOGER,
+    go_binary::CATALOGER,
+    rust_binary::CATALOGER,
+];

@@ -1,0 +1,126 @@
+//! Groups of widely used artifacts whose jars do not say them: their builds write no `pom.properties`, and a manifest
+//! that names no group, or one that is not Maven's.
+
+/// Whether a vendor's id is that of a whole organisation, whose projects have groups of their own.
+pub(super) fn is_organisation(vendor_id: &str) -> bool {
+    matches!(
+        vendor_id,
+        "org.apache" | "com.sun" | "com.oracle" | "com.google" | "com.ibm" | "org.eclipse" | "com.mysql"
+    )
+}
+
+/// The group that an artifact is published under. Only names that one group publishes are here.
+pub(super) fn well_known(artifact: &str) -> Option<&'static str> {
+    if let Some(&own_name) = NAMED_LIKE_THEIR_GROUP.iter().find(|&&name| name == artifact) {
+        return Some(own_name);
+    }
+    let exact = EXACT.iter().find(|(_, artifacts)| artifacts.contains(&artifact)).map(|&(group, _)| group);
+    exact.or_else(|| PREFIXES.iter().find(|(prefix, _)| artifact.starts_with(prefix)).map(|&(_, group)| group))
+}
+
+/// From before groups were written like domains.
+const NAMED_LIKE_THEIR_GROUP: &[&str] = &[
+    "antlr",
+    "aopalliance",
+    "classworlds",
+    "commons-beanutils",
+    "commons-chain",
+    "commons-cli",
+    "commons-codec",
+    "commons-collections",
+    "commons-configuration",
+    "commons-dbcp",
+    "commons-digester",
+    "commons-discovery",
+    "commons-el",
+    "commons-fileupload",
+    "commons-httpclient",
+    "commons-io",
+    "commons-jxpath",
+    "commons-lang",
+    "commons-logging",
+    "commons-net",
+    "commons-pool",
+    "commons-validator",
+    "dom4j",
+    "jdom",
+    "junit",
+    "log4j",
+    "oro",
+    "xalan",
+    "xml-apis",
+    "xmlbeans",
+];
+
+const EXACT: &[(&str, &[&str])] = &[
+    (
+        "org.springframework",
+        &[
+            "spring",
+            "spring-aop",
+            "spring-aspects",
+            "spring-beans",
+            "spring-context",
+            "spring-context-indexer",
+            "spring-context-support",
+            "spring-core",
+            "spring-expression",
+            "spring-instrument",
+            "spring-jcl",
+            "spring-jdbc",
+            "spring-jms",
+            "spring-messaging",
+            "spring-orm",
+            "spring-oxm",
+            "spring-r2dbc",
+            "spring-test",
+            "spring-tx",
+            "spring-web",
+            "spring-webflux",
+            "spring-webmvc",
+            "spring-websocket",
+        ],
+    ),
+    ("org.springframework.amqp", &["spring-amqp", "spring-rabbit"]),
+    ("org.springframework.kafka", &["spring-kafka"]),
+    ("org.springframework.ldap", &["spring-ldap-core"]),
+    ("org.apache.tomcat", &["tomcat-catalina", "tomcat-coyote", "tomcat-jasper", "tomcat-util", "tomcat-juli"]),
+    ("org.apache.ant", &["ant", "ant-launcher"]),
+    ("org.apache.velocity", &["velocity", "velocity-tools"]),
+    ("org.codehaus.groovy", &["groovy", "groovy-all"]),
+    ("com.squareup.okhttp3", &["okhttp", "logging-interceptor", "okhttp-tls"]),
+    ("com.squareup.okio", &["okio", "okio-jvm"]),
+    ("com.mysql", &["mysql-connector-j"]),
+    ("mysql", &["mysql-connector-java"]),
+    ("org.postgresql", &["postgresql"]),
+    ("com.microsoft.sqlserver", &["mssql-jdbc"]),
+    ("com.h2database", &["h2"]),
+    ("org.hsqldb", &["hsqldb"]),
+    ("javax.mail", &["mail"]),
+    ("xerces", &["xercesImpl"]),
+    ("org.tukaani", &["xz"]),
+    ("org.ow2.asm", &["asm-analysis", "asm-commons", "asm-tree", "asm-util"]),
+    ("net.minidev", &["json-smart", "accessors-smart"]),
+];
+
+const PREFIXES: &[(&str, &str)] = &[
+    ("spring-boot", "org.springframework.boot"),
+    ("spring-security-", "org.springframework.security"),
+    ("spring-data-", "org.springframework.data"),
+    ("spring-integration-", "org.springframework.integration"),
+    ("spring-cloud-", "org.springframework.cloud"),
+    ("spring-session-", "org.springframework.session"),
+    ("spring-batch-", "org.springframework.batch"),
+    ("tomcat-embed-", "org.apache.tomcat.embed"),
+    ("lucene-", "org.apache.lucene"),
+    ("kotlin-", "org.jetbrains.kotlin"),
+    ("bcprov-", "org.bouncycastle"),
+    ("bcpkix-", "org.bouncycastle"),
+    ("bcutil-", "org.bouncycastle"),
+    ("bctls-", "org.bouncycastle"),
+    ("bcpg-", "org.bouncycastle"),
+    ("bcmail-", "org.bouncycastle"),
+    ("bc-fips", "org.bouncycastle"),
+    ("ktor-", "io.ktor"),
+    ("micrometer-", "io.micrometer"),
+];
