@@ -75,3 +75,53 @@ pub(super) fn parse(text: &str) -> Parsed {
     }
     packages.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("Cargo.lock", text.as_bytes())));
+    }
+
+    #[test]
+    fn version_1_and_members_and_git() {
+        check(
+            r###"[root]
+name = "shop"
+version = "0.1.0"
+dependencies = ["a 1.0.0 (registry+https://index.example)", "member 0.1.0"]
+
+[[package]]
+name = "a"
+version = "1.0.0"
+source = "registry+https://index.example"
+dependencies = ["b 2.0.0 (git+https://github.com/x/b#1)"]
+
+[[package]]
+name = "b"
+version = "1.0.0"
+source = "registry+https://index.example"
+
+[[package]]
+name = "b"
+version = "2.0.0"
+source = "git+https://github.com/x/b#1"
+
+[[package]]
+name = "member"
+version = "0.1.0"
+dependencies = ["b 1.0.0"]
+
+[metadata]
+"checksum a 1.0.0 (registry+https://index.example)" = "00"
+"###,
+            expect![[r#"
+                a 1.0.0 direct -> b 2.0.0
+                b 1.0.0 direct
+                b 2.0.0
+            "#]],
+        );
+    }
+}

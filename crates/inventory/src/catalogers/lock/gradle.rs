@@ -56,3 +56,30 @@ pub(super) fn parse(path: &str, text: &str) -> Parsed {
 fn is_for_tests(configuration: &str) -> bool {
     configuration.starts_with("test") || configuration.contains("Test")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("gradle.lockfile", text.as_bytes())));
+    }
+
+    #[test]
+    fn a_broken_line_is_told() {
+        check(
+            r###"# x
+a:b:1.0=testRuntimeClasspath,runtimeClasspath
+a:c:2=integrationTestCompileClasspath
+nonsense
+empty=
+"###,
+            expect![[r#"
+                a:b 1.0
+                a:c 2 development
+                ! malformed: line 4 is not `group:artifact:version=configurations`
+            "#]],
+        );
+    }
+}

@@ -47,3 +47,9 @@ fn text(file: &crate::cataloger::File<'_>) -> Result<String, crate::fact::Parsed
     // Windows editors put a byte order mark first, which no parser here expects.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
+
+/// `@scope/name@rest` → `@scope/name` and `rest`, as npm's world writes a package with a range, version or place.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    let at = text.char_indices().skip(1).find(|&(_, c)| c == '@')?.0;
+    Some((&text[..at], &text[at + 1..]))
+}

@@ -25,8 +25,9 @@ pub(crate) const CATALOGER: Cataloger = Cataloger {
     parse: |file: &File<'_>| super::text(file).map_or_else(|problem| problem, |text| parse(&text)),
 };
 
-/// The longest place in the tree; longer ones exist on no file system, and each look-up walks the whole path.
-const PLACE_BYTES_MAX: usize = 4096;
+/// The longest place in the tree and how far outwards a look-up walks: each step costs as much as the path is long.
+const PLACE_BYTES_MAX: usize = 512;
+const STEPS_MAX: usize = 32;
 
 #[derive(Deserialize)]
 struct LockFile {
@@ -104,6 +105,9 @@ fn read_places(places: &HashMap<String, Place>, packages: &mut Packages) {
         let mut wanted: Vec<&Names> = vec![&place.dependencies, &place.optional_dependencies, &place.peer_dependencies];
         wanted.extend(own.then_some(&place.dev_dependencies));
         for name in wanted.into_iter().flat_map(|names| &names.0) {
+            if !packages.may_look_up() {
+                return;
+            }
             match (find(places, &ids, path, name), id) {
                 (Some(needed), Some(id)) => packages.need(id, needed),
                 (Some(needed), None) if own => packages.mark_direct(needed),
@@ -123,7 +127,7 @@ fn installed_name(path: &str) -> Option<&str> {
 /// answers, or nothing.
 fn find<'a>(places: &'a HashMap<String, Place>, ids: &HashMap<&'a str, Id>, path: &str, name: &str) -> Option<Id> {
     let mut from = path;
-    loop {
+    for _ in 0..STEPS_MAX {
         let candidate =
             if from.is_empty() { format!("node_modules/{name}") } else { format!("{from}/node_modules/{name}") };
         if places.contains_key(&candidate) {
@@ -134,6 +138,7 @@ fn find<'a>(places: &'a HashMap<String, Place>, ids: &HashMap<&'a str, Id>, path
         }
         from = from.rsplit_once('/').map_or("", |(parent, _)| parent);
     }
+    None
 }
 
 /// Adds every package of a version 1 tree. The recursion is as deep as the JSON, which serde_json bounds (128).
@@ -154,6 +159,9 @@ fn resolve_nested(levels: &mut Vec<&HashMap<String, Nested>>, packages: &mut Pac
     for node in level.values() {
         levels.push(&node.dependencies);
         for name in &node.requires.0 {
+            if !packages.may_look_up() {
+                return;
+            }
             let needed = levels.iter().rev().find_map(|level| level.get(name)).and_then(|needed| needed.id);
             match (node.id, needed) {
                 (Some(from), Some(to)) => packages.need(from, to),
@@ -228,5 +236,66 @@ impl<'de> Visitor<'de> for NamesVisitor {
 
     fn visit_unit<E>(self) -> Result<Names, E> {
         Ok(Names::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("package-lock.json", text.as_bytes())));
+    }
+
+    #[test]
+    fn version_1_names_commits_archives_and_aliases() {
+        check(
+            r###"{"name": "shop", "lockfileVersion": 1, "requires": true, "dependencies": {
+  "a": {"version": "1.0.0", "requires": {"b": "^1", "c": "^2"}, "dependencies": {"c": {"version": "2.0.0", "bundled": true}}},
+  "b": {"version": "1.5.0", "requires": {"c": "^1"}},
+  "c": {"version": "1.1.0"},
+  "git": {"version": "git+ssh://git@github.com/x/git.git#97edff6"},
+  "tarball": {"version": "file:lib/tarball.tgz"},
+  "sibling": {"version": "file:../sibling"},
+  "mine": {"version": "npm:@scope/real@3.0.0", "dev": true}
+}}"###,
+            expect![[r#"
+                @scope/real 3.0.0 direct development
+                a 1.0.0 direct -> b 1.5.0, c 2.0.0
+                b 1.5.0 -> c 1.1.0
+                c 1.1.0
+                c 2.0.0
+                ! unknown-version: 2 dependencies name no exact version: `git`, `tarball`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_bundled_copy_shadows_the_outer_one() {
+        check(
+            r###"{"lockfileVersion": 3, "packages": {
+  "": {"dependencies": {"a": "^1", "tool": "file:tool"}, "devDependencies": {"d": "^1"}},
+  "node_modules/a": {"version": "1.0.0", "dependencies": {"b": "*"}, "peerDependencies": {"d": "*"}},
+  "node_modules/a/node_modules/b": {"version": "9.0.0", "inBundle": true},
+  "node_modules/b": {"version": "1.0.0", "extraneous": true},
+  "node_modules/d": {"version": "1.0.0", "dev": true, "license": {"type": "MIT"}},
+  "node_modules/nameless": {},
+  "node_modules/tool": {"resolved": "tool", "link": true},
+  "tool": {"version": "0.0.1", "dependencies": {"b": "^1"}}
+}}"###,
+            expect![[r#"
+                a 1.0.0 direct -> b 9.0.0, d 1.0.0
+                b 1.0.0 direct
+                b 9.0.0
+                d 1.0.0 direct development
+                ! unknown-version: 1 dependency names no exact version: `nameless`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_empty_project_is_clean() {
+        check(r###"{"name": "shop", "lockfileVersion": 3, "requires": true}"###, expect![[""]]);
     }
 }

@@ -1,6 +1,6 @@
 //! The packages of one lock file and who needs whom.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::fact::{PackageFact, Parsed, Problem, Requirement};
 use model::gap::GapKind;
@@ -11,7 +11,7 @@ const PACKAGES_MAX: usize = 100_000;
 
 /// The most edges taken from one file. Each becomes a name and a version of up to [`FIELD_BYTES_MAX`], so this bounds
 /// memory where a small file names one long version very often.
-const EDGES_MAX: usize = 400_000;
+const EDGES_MAX: usize = 200_000;
 
 /// The longest name or version in bytes; npm allows 214, Maven coordinates seldom reach 150.
 const FIELD_BYTES_MAX: usize = 300;
@@ -39,7 +39,9 @@ pub(super) struct Packages {
     ids: HashMap<String, Id>,
     edges: Vec<(Id, Id)>,
     loose: Vec<(Id, String)>,
-    unversioned: Vec<String>,
+    unversioned: BTreeSet<String>,
+    unversioned_count: usize,
+    lookups: usize,
     problems: Vec<Problem>,
     limit: Option<&'static str>,
 }
@@ -52,7 +54,9 @@ impl Packages {
             ids: HashMap::new(),
             edges: Vec::new(),
             loose: Vec::new(),
-            unversioned: Vec::new(),
+            unversioned: BTreeSet::new(),
+            unversioned_count: 0,
+            lookups: 0,
             problems: Vec::new(),
             limit: None,
         }
@@ -98,10 +102,19 @@ impl Packages {
     pub(super) fn mark_unneeded_direct(&mut self) {
         let mut needed = vec![false; self.facts.len()];
         self.edges.iter().filter(|(from, to)| from != to).for_each(|(_, to)| needed[to.0 as usize] = true);
-        let loose: std::collections::HashSet<&str> = self.loose.iter().map(|(_, name)| name.as_str()).collect();
+        let loose: HashSet<&str> = self.loose.iter().map(|(_, name)| name.as_str()).collect();
         for (fact, needed) in self.facts.iter_mut().zip(needed) {
             fact.direct |= !needed && !loose.contains(fact.name.as_str());
         }
+    }
+
+    /// Whether one more dependency may be looked up: for formats where that means walking outwards through a tree.
+    pub(super) fn may_look_up(&mut self) -> bool {
+        self.lookups += 1;
+        if self.lookups > EDGES_MAX {
+            self.limit = Some("it lists more than 200000 dependencies between packages");
+        }
+        self.lookups <= EDGES_MAX
     }
 
     /// `from` needs `to`.
@@ -109,7 +122,7 @@ impl Packages {
         if self.edges.len() < EDGES_MAX {
             self.edges.push((from, to));
         } else {
-            self.limit = Some("it lists more than 400000 dependencies between packages");
+            self.limit = Some("it lists more than 200000 dependencies between packages");
         }
     }
 
@@ -146,9 +159,14 @@ impl Packages {
         }
     }
 
-    /// A dependency that the file names without an exact version.
+    /// A dependency that the file names without an exact version, by name or by URL.
     pub(super) fn unversioned(&mut self, name: &str) {
-        self.unversioned.push(name.chars().take(100).collect());
+        self.unversioned_count += 1;
+        self.unversioned.insert(without_credentials(name).chars().take(100).collect());
+        // One more than is named tells that there are more.
+        if self.unversioned.len() > EXAMPLES_MAX + 1 {
+            self.unversioned.pop_last();
+        }
     }
 
     /// Something the file says that could not be understood.
@@ -177,15 +195,20 @@ impl Packages {
             let detail = format!("{detail}; the rest was left out");
             parsed.problems.push(Problem { kind: GapKind::LimitExceeded, detail, inside: None });
         }
-        parsed.problems.extend(unversioned_problem(self.unversioned));
+        parsed.problems.extend(unversioned_problem(self.unversioned_count, &self.unversioned));
         parsed
     }
 }
 
-fn unversioned_problem(mut names: Vec<String>) -> Option<Problem> {
-    let count = names.len();
-    names.sort();
-    names.dedup();
+/// The text without what stands before the host of a URL: often a token.
+fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let host_end = rest.find('/').unwrap_or(rest.len());
+    let host = rest[..host_end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[host..])
+}
+
+fn unversioned_problem(count: usize, names: &BTreeSet<String>) -> Option<Problem> {
     let more = if names.len() > EXAMPLES_MAX { ", …" } else { "" };
     let examples = names.iter().take(EXAMPLES_MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let detail = match count {

@@ -68,3 +68,26 @@ pub(super) fn parse(text: &str) -> Parsed {
     }
     packages.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("Pipfile.lock", text.as_bytes())));
+    }
+
+    #[test]
+    fn commits_and_directories_have_no_version() {
+        check(
+            r###"{"_meta": {"pipfile-spec": 6}, "default": {
+  "a": {"version": "===1.0+local", "index": "x"}, "git": {"git": "https://github.com/x/git.git", "ref": "97edff6"},
+  "here": {"path": ".", "editable": true}, "any": {"version": "*"}}, "develop": {"a": {"version": "==1.0+local"}}}"###,
+            expect![[r#"
+                a 1.0+local direct
+                ! unknown-version: 2 dependencies name no exact version: `any`, `git`
+            "#]],
+        );
+    }
+}

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use super::packages::{Id, Packages, Use};
+use super::split_name;
 use super::yaml_lines::{self, Line};
 use crate::cataloger::{Cataloger, File, Scope};
 use crate::fact::Parsed;
@@ -122,16 +123,20 @@ impl<'a> LockFile<'a> {
             };
             ids.get(key.as_str()).or_else(|| ids.get(reference)).copied().flatten()
         };
+        let mut production = Vec::new();
         for entry in self.packages.iter().chain(&self.snapshots) {
             let from = ids.get(entry.key).copied().flatten();
             for needed in entry.needs.iter().filter_map(|(name, reference)| find(name, reference)) {
                 match from {
                     Some(from) => packages.need(from, needed),
-                    None => packages.mark_direct(needed),
+                    // A local directory is part of the project.
+                    None => {
+                        packages.mark_direct(needed);
+                        production.push(needed);
+                    }
                 }
             }
         }
-        let mut production = Vec::new();
         for wish in &self.wishes {
             if let Some(id) = find(wish.name, wish.reference) {
                 packages.mark_direct(id);
@@ -182,7 +187,7 @@ fn without_peers(key: &str) -> &str {
 fn split_key(key: &str, keys: Keys) -> Option<(&str, &str)> {
     let key = without_peers(key);
     if keys == Keys::V9 {
-        return key.rsplit_once('@').filter(|(name, _)| !name.is_empty());
+        return split_name(key);
     }
     let key = if key.starts_with('@') { key } else { key.split_once('/')?.1 };
     match keys {
@@ -190,6 +195,122 @@ fn split_key(key: &str, keys: Keys) -> Option<(&str, &str)> {
             let (name, version) = key.rsplit_once('/')?;
             Some((name, version.split_once('_').map_or(version, |(version, _)| version)))
         }
-        _ => key.rsplit_once('@').filter(|(name, _)| !name.is_empty()),
+        _ => split_name(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("pnpm-lock.yaml", text.as_bytes())));
+    }
+
+    #[test]
+    fn version_5_of_one_project() {
+        check(
+            r###"lockfileVersion: 5.3
+specifiers:
+  a: ^1.0.0
+dependencies:
+  a: 1.0.0_b@2.0.0
+  git: github.com/x/git/97edff6
+devDependencies:
+  '@s/d': 1.0.0
+packages:
+  /@s/d/1.0.0:
+    resolution: {integrity: sha512-x}
+    dev: true
+  /a/1.0.0_b@2.0.0:
+    resolution: {integrity: sha512-x}
+    peerDependencies:
+      b: ^2
+    dependencies:
+      b: 2.0.0
+    deprecated: |-
+      dependencies: none
+      version: 7
+    dev: false
+  /b/2.0.0:
+    resolution: {integrity: sha512-x}
+    dev: false
+  github.com/x/git/97edff6:
+    resolution: {tarball: https://codeload.github.com/x/git/tar.gz/97edff6}
+    name: git
+    version: 0.3.0
+    dev: false
+  registry.example/other/1.0.0:
+    resolution: {integrity: sha512-x}
+    dev: false
+"###,
+            expect![[r#"
+                @s/d 1.0.0 direct development
+                a 1.0.0 direct -> b 2.0.0
+                b 2.0.0
+                git 0.3.0 direct
+                other 1.0.0
+            "#]],
+        );
+    }
+
+    #[test]
+    fn version_9_marks_development_by_reach() {
+        check(
+            r###"lockfileVersion: '9.0'
+importers:
+  .:
+    dependencies:
+      git:
+        specifier: x/git
+        version: https://codeload.github.com/x/git/tar.gz/97edff6
+      local:
+        specifier: file:local
+        version: file:local
+      mine:
+        specifier: npm:@s/real@^1
+        version: '@s/real@1.0.0'
+    devDependencies:
+      tool:
+        specifier: ^1
+        version: 1.0.0(peer@1.0.0)
+packages:
+  '@s/real@1.0.0':
+    resolution: {integrity: sha512-x}
+  git@https://codeload.github.com/x/git/tar.gz/97edff6:
+    resolution: {tarball: https://codeload.github.com/x/git/tar.gz/97edff6}
+    version: 0.3.0
+  inner@1.0.0:
+    resolution: {integrity: sha512-x}
+  local@file:local:
+    resolution: {directory: local, type: directory}
+  peer@1.0.0:
+    resolution: {integrity: sha512-x}
+  remote@git+ssh://git@host/x.git#1:
+    resolution: {commit: '1', repo: git@host, type: git}
+  tool@1.0.0:
+    resolution: {integrity: sha512-x}
+snapshots:
+  '@s/real@1.0.0': {}
+  git@https://codeload.github.com/x/git/tar.gz/97edff6: {}
+  inner@1.0.0: {}
+  local@file:local:
+    dependencies:
+      inner: 1.0.0
+  peer@1.0.0: {}
+  ? tool@1.0.0(peer@1.0.0)
+  : dependencies:
+      peer: 1.0.0
+"###,
+            expect![[r#"
+                @s/real 1.0.0 direct
+                git 0.3.0 direct
+                inner 1.0.0 direct
+                peer 1.0.0 development
+                tool 1.0.0 direct development -> peer 1.0.0
+                ! unknown-version: 1 dependency names no exact version: `remote`
+            "#]],
+        );
     }
 }

@@ -87,3 +87,53 @@ pub(super) fn parse(text: &str) -> Parsed {
     packages.mark_unneeded_direct();
     packages.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("poetry.lock", text.as_bytes())));
+    }
+
+    #[test]
+    fn several_versions_and_directories() {
+        check(
+            r###"[[package]]
+name = "A.b"
+version = "1.0"
+groups = ["main", "dev"]
+[package.dependencies]
+numpy = [{version = ">=1", markers = "x"}, {version = ">=2", markers = "y"}]
+c-d = "*"
+
+[[package]]
+name = "C_d"
+version = "2.0"
+groups = ["dev"]
+
+[[package]]
+name = "numpy"
+version = "1.0"
+[[package]]
+name = "numpy"
+version = "2.0"
+[[package]]
+name = "local"
+version = "0.1"
+[package.source]
+type = "directory"
+url = "../local"
+[metadata]
+lock-version = "2.1"
+"###,
+            expect![[r#"
+                A.b 1.0 direct -> C_d 2.0, numpy ?
+                C_d 2.0 development
+                numpy 1.0
+                numpy 2.0
+            "#]],
+        );
+    }
+}

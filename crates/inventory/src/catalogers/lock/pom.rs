@@ -21,7 +21,8 @@ pub(crate) const CATALOGER: Cataloger = Cataloger {
     version: 1,
     scope: Scope::Declared,
     wants: |head| super::is_named(head, "pom.xml"),
-    parse: |file: &File<'_>| super::text(file).map_or_else(|problem| problem, |text| parse(&text)),
+    // Old POMs are written in other encodings, where only names of people differ.
+    parse: |file: &File<'_>| file.text().map_or_else(|problem| problem, |text| parse(&text)),
 };
 
 /// The deepest element that is followed; a POM's dependencies stand at most 8 deep, plugin settings seldom 15.
@@ -234,4 +235,55 @@ fn exact(version: &str) -> Option<&str> {
     let version = version.strip_prefix('[').and_then(|range| range.strip_suffix(']')).unwrap_or(version);
     let plain = !version.contains(['[', ']', '(', ')', ',', '$', '&']) && !matches!(version, "LATEST" | "RELEASE");
     (plain && !version.is_empty()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("pom.xml", text.as_bytes())));
+    }
+
+    #[test]
+    fn properties_parents_and_ranges() {
+        check(
+            r###"<?xml version="1.0"?>
+<!DOCTYPE project [<!ENTITY lol "lol">]>
+<project><parent><groupId>org.up</groupId><artifactId>up</artifactId><version>3.1</version></parent>
+<artifactId>shop</artifactId>
+<properties><v>${w}</v><w>1.${x}</w><x>2</x><loop>${loop}</loop></properties>
+<dependencyManagement><dependencies>
+  <dependency><groupId>g</groupId><artifactId>managed</artifactId><version>${v}</version><scope>test</scope></dependency>
+</dependencies></dependencyManagement>
+<dependencies>
+  <dependency><groupId>g</groupId><artifactId>plain</artifactId><version> 1.0<!-- why --> </version>
+    <exclusions><exclusion><groupId>other</groupId><artifactId>x</artifactId></exclusion></exclusions></dependency>
+  <dependency><groupId>g</groupId><artifactId>managed</artifactId></dependency>
+  <dependency><groupId>${project.groupId}</groupId><artifactId>sibling</artifactId><version>${project.version}</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>up</artifactId><version>${project.parent.version}</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>exactly</artifactId><version>[4.0]</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>range</artifactId><version>[1.0,2.0)</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>loop</artifactId><version>${loop}</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>entity</artifactId><version>&lol;</version></dependency>
+  <dependency><groupId>g</groupId><artifactId>amp</artifactId><version>1&#46;0</version></dependency>
+</dependencies>
+<build><plugins><plugin><dependencies><dependency><groupId>p</groupId><artifactId>p</artifactId></dependency></dependencies></plugin></plugins></build>
+<profiles><profile><dependencies><dependency><groupId>g</groupId><artifactId>profiled</artifactId><version>1</version></dependency></dependencies></profile></profiles>
+</project>"###,
+            expect![[r#"
+                g:amp 1.0 direct
+                g:entity ? direct
+                g:exactly 4.0 direct
+                g:loop ? direct
+                g:managed 1.2 direct development
+                g:plain 1.0 direct
+                g:profiled 1 direct
+                g:range ? direct
+                g:up 3.1 direct
+                ! unknown-version: 3 dependencies name no exact version: `g:entity`, `g:loop`, `g:range`
+            "#]],
+        );
+    }
 }

@@ -45,6 +45,7 @@ pub(super) fn parse(path: &str, text: &str) -> Parsed {
     let mut packages = Packages::new(PackageType::PyPi);
     let mut versions = Versions::default();
     let mut vias: Vec<(Id, &str)> = Vec::new();
+    let mut via = Via::default();
     let mut last = None;
     for line in logical_lines(text) {
         match read_line(&line.text) {
@@ -58,7 +59,7 @@ pub(super) fn parse(path: &str, text: &str) -> Parsed {
             }
             Asked::Nothing => {}
         }
-        vias.extend(last.and_then(|id| Some((id, via(line.comment?)?))));
+        vias.extend(via.read(line.comment).and_then(|who| Some((last?, who))));
     }
     let annotated = !vias.is_empty();
     for (id, who) in vias {
@@ -77,12 +78,28 @@ pub(super) fn parse(path: &str, text: &str) -> Parsed {
     packages.finish()
 }
 
-/// Who a comment says brought the package above it. pip-compile writes one name per line below a bare `# via`.
-fn via(comment: &str) -> Option<&str> {
-    let who = comment.trim_start_matches('#');
-    // A name stands three spaces in; ordinary remarks one.
-    let who = who.trim_start().strip_prefix("via ").or_else(|| who.strip_prefix("   "))?.trim();
-    (!who.is_empty()).then_some(who)
+/// Reads `# via` comments. pip-compile writes several names one per line below a bare `# via`.
+#[derive(Default)]
+struct Via {
+    listing: bool,
+}
+
+impl Via {
+    /// Who the comment says brought the package above it.
+    fn read<'a>(&mut self, comment: Option<&'a str>) -> Option<&'a str> {
+        let Some(comment) = comment else {
+            self.listing = false;
+            return None;
+        };
+        let who = comment.trim_start_matches('#').trim();
+        if who == "via" {
+            self.listing = true;
+            return None;
+        }
+        let who = who.strip_prefix("via ").or(self.listing.then_some(who))?;
+        // A constraint only narrows the choice.
+        (!who.starts_with("-c ")).then_some(who)
+    }
 }
 
 /// One line after joining what a backslash continues.
@@ -160,4 +177,67 @@ fn exact_version(clause: &str) -> Option<&str> {
     let version = version.strip_prefix('=').unwrap_or(version).trim();
     let plausible = version.starts_with(|c: char| c.is_ascii_alphanumeric()) && !version.contains(['*', ' ', '$', '=']);
     plausible.then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("requirements-dev.txt", text.as_bytes())));
+    }
+
+    #[test]
+    fn only_exact_versions_count() {
+        check(
+            r###"# pinned
+Django==4.2.1  # web
+requests[socks, security] == 2.31.0 ; python_version >= "3.8" --hash=sha256:00
+legacy===1.0-custom
+in-parentheses (==1.2)
+both>=1.0,==1.5
+split \
+  ==3.0 \
+  --hash=sha256:00
+--index-url https://registry.example/simple
+-c constraints.txt
+-r base.txt
+-e git+https://user:token@github.com/x/y.git#egg=y
+star==2.*
+range>=1,<2
+bare
+direct @ https://files.example/direct-1.0.tar.gz#sha256=00
+./local
+variable==${VERSION}
+"###,
+            expect![[r#"
+                Django 4.2.1 direct development
+                both 1.5 direct development
+                in-parentheses 1.2 direct development
+                legacy 1.0-custom direct development
+                requests 2.31.0 direct development
+                split 3.0 direct development
+                ! unknown-version: 8 dependencies name no exact version: `-e git+https://github.com/x/y.git#egg=y`, `-r base.txt`, `./local`, `bare`, `direct @ https://files.example/direct-1.0.tar.gz#sha256=00`, …
+            "#]],
+        );
+    }
+
+    #[test]
+    fn via_comments_tell_who_needs_whom() {
+        check(
+            r###"#    pip-compile requirements.in
+flask==2.2.5
+    # via -r requirements.in
+jinja2==3.1.4
+    # via
+    #   -c constraints.txt
+    #   Flask
+"###,
+            expect![[r#"
+                flask 2.2.5 direct development -> jinja2 3.1.4
+                jinja2 3.1.4 development
+            "#]],
+        );
+    }
 }

@@ -181,3 +181,27 @@ proptest! {
         parse(file, &bytes);
     }
 }
+
+#[test]
+fn small_files_that_multiply_stay_small() {
+    // One long version named very often; one package in very many versions, each named by every other.
+    let names: String = (0..60_000).map(|n| format!("\"a{n}\": \"\", ")).collect();
+    let tree: String = (0..30)
+        .map(|n| {
+            format!("\"{}x{n}\": {{\"version\": \"1\", \"dependencies\": {{{names}\"z\": \"\"}}}},", "y/".repeat(250))
+        })
+        .collect();
+    let npm = format!("{{\"lockfileVersion\": 3, \"packages\": {{{tree}\"\": {{}}}}}}");
+    let versions: String = (0..20_000).map(|n| format!("a==1.{n}\n    # via a\n")).collect();
+    let long = "9".repeat(1_000_000);
+    let cargo = format!("[[package]]\nname = \"a\"\nversion = \"{long}\"\nsource = \"x\"\n");
+    let limited = |path: &str, text: &str| {
+        let parsed = parse(path, text.as_bytes());
+        let details: Vec<_> = parsed.problems.iter().map(|problem| problem.kind.as_str()).collect();
+        assert_eq!(details, ["limit-exceeded"], "{path}");
+    };
+    limited("package-lock.json", &npm);
+    limited("Cargo.lock", &cargo);
+    let edges: usize = packages(&parse("requirements.txt", versions.as_bytes())).map(|p| p.requires.len()).sum();
+    assert!(edges <= 200_000, "{edges}");
+}

@@ -105,3 +105,44 @@ pub(super) fn parse(text: &str) -> Parsed {
     }
     packages.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("uv.lock", text.as_bytes())));
+    }
+
+    #[test]
+    fn commits_and_members() {
+        check(
+            r###"version = 1
+[[package]]
+name = "git"
+version = "0.3.0"
+source = { git = "https://github.com/x/git?rev=1#1" }
+[[package]]
+name = "member"
+version = "0.1.0"
+source = { editable = "packages/member" }
+dependencies = [{ name = "git" }]
+[[package]]
+name = "shop"
+source = { virtual = "." }
+dependencies = [{ name = "member" }]
+[package.dev-dependencies]
+dev = [{ name = "tool", version = "1.0" }]
+[[package]]
+name = "tool"
+version = "1.0"
+source = { registry = "https://registry.example/simple" }
+"###,
+            expect![[r#"
+                git 0.3.0 direct
+                tool 1.0 direct development
+            "#]],
+        );
+    }
+}

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::packages::{Id, Packages, Use};
+use super::split_name;
 use super::yaml_lines::{self, Line};
 use crate::cataloger::{Cataloger, File, Scope};
 use crate::fact::Parsed;
@@ -72,26 +73,20 @@ impl<'a> Entry<'a> {
 
     /// The package's real name. An alias says it in Yarn 1's wish (`mine@npm:real@^1`) and in berry's resolution.
     fn name(&self) -> &'a str {
-        if let Some((name, _)) = split_wish(self.resolution) {
+        if let Some((name, _)) = split_name(self.resolution) {
             return name;
         }
-        let (name, range) = self.wishes.first().and_then(|wish| split_wish(wish)).unwrap_or_default();
-        range.strip_prefix("npm:").and_then(split_wish).map_or(name, |(real, _)| real)
+        let (name, range) = self.wishes.first().and_then(|wish| split_name(wish)).unwrap_or_default();
+        range.strip_prefix("npm:").and_then(split_name).map_or(name, |(real, _)| real)
     }
 
     /// Whether it is the project, a workspace member or another local directory.
     fn is_own(&self) -> bool {
-        let reference = split_wish(self.resolution).or(self.wishes.first().and_then(|wish| split_wish(wish)));
+        let reference = split_name(self.resolution).or(self.wishes.first().and_then(|wish| split_name(wish)));
         let reference = reference.map_or("", |(_, reference)| reference);
         let local = ["workspace:", "portal:", "link:"].iter().any(|protocol| reference.starts_with(protocol));
         local || (reference.starts_with("file:") && !reference.contains(".tgz") && !reference.contains(".tar.gz"))
     }
-}
-
-/// `@scope/name@range` → name and range.
-fn split_wish(wish: &str) -> Option<(&str, &str)> {
-    let at = wish.char_indices().skip(1).find(|&(_, c)| c == '@')?.0;
-    Some((&wish[..at], &wish[at + 1..]))
 }
 
 fn collect(entries: &[Entry<'_>], berry: bool) -> Parsed {
@@ -135,4 +130,105 @@ fn collect(entries: &[Entry<'_>], berry: bool) -> Parsed {
         }
     }
     packages.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{parse, render};
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&render(&parse("yarn.lock", text.as_bytes())));
+    }
+
+    #[test]
+    fn version_1_knows_aliases_commits_and_local_copies() {
+        check(
+            r###"# yarn lockfile v1
+
+
+mine@npm:@scope/real@^3.0.0:
+  version "3.0.1"
+  dependencies:
+    "@scope/dep" ">= 1.0 <2"
+
+"@scope/dep@>= 1.0 <2", "@scope/dep@^1.1":
+  version "1.9.0"
+
+"git@git+https://github.com/x/git.git#main":
+  version "0.1.0"
+  resolved "git+https://github.com/x/git.git#97edff6"
+
+"local@file:./local":
+  version "0.0.0"
+  dependencies:
+    "@scope/dep" "^1.1"
+
+"packed@file:./packed.tgz":
+  version "2.0.0"
+"###,
+            expect![[r#"
+                @scope/dep 1.9.0 direct
+                @scope/real 3.0.1 direct -> @scope/dep 1.9.0
+                git 0.1.0 direct
+                packed 2.0.0 direct
+            "#]],
+        );
+    }
+
+    #[test]
+    fn berry_resolves_workspaces_patches_and_old_ranges() {
+        check(
+            r###"__metadata:
+  version: 4
+
+"a@npm:^1.0.0":
+  version: 1.2.0
+  resolution: "a@npm:1.2.0"
+  dependencies:
+    b: ^2.0.0
+  languageName: node
+  linkType: hard
+
+"b@^2.0.0, b@npm:^2.0.0":
+  version: 2.0.3
+  resolution: "b@npm:2.0.3"
+
+"b@patch:b@^2.0.0#./fix.patch::locator=shop%40workspace%3A.":
+  version: 2.0.3
+  resolution: "b@patch:b@npm%3A2.0.3#./fix.patch::version=2.0.3&hash=1&locator=shop%40workspace%3A."
+
+? "long@npm:1, long@npm:2"
+:
+  version: 2.0.0
+  resolution: "long@npm:2.0.0"
+
+"shop@workspace:.":
+  version: 0.0.0-use.local
+  resolution: "shop@workspace:."
+  dependencies:
+    a: ^1.0.0
+    b: "patch:b@^2.0.0#./fix.patch"
+    long: 1
+"###,
+            expect![[r#"
+                a 1.2.0 direct -> b 2.0.3
+                b 2.0.3 direct
+                long 2.0.0 direct
+            "#]],
+        );
+    }
+
+    #[test]
+    fn merge_conflicts_are_told() {
+        check(
+            r###"# yarn lockfile v1
+<<<<<<< HEAD
+a@1:
+"###,
+            expect![[r#"
+                ! malformed: it has unresolved merge conflicts
+            "#]],
+        );
+    }
 }
