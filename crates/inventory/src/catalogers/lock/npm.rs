@@ -277,7 +277,8 @@ mod tests {
             r###"{"lockfileVersion": 3, "packages": {
   "": {"dependencies": {"a": "^1", "tool": "file:tool"}, "devDependencies": {"d": "^1"}},
   "node_modules/a": {"version": "1.0.0", "dependencies": {"b": "*"}, "peerDependencies": {"d": "*"}},
-  "node_modules/a/node_modules/b": {"version": "9.0.0", "inBundle": true},
+  "node_modules/a/node_modules/b": {"version": "9.0.0", "inBundle": true, "dependencies": {"d": "*"}},
+  "node_modules/a/node_modules/d": {"version": "5.0.0"},
   "node_modules/b": {"version": "1.0.0", "extraneous": true},
   "node_modules/d": {"version": "1.0.0", "dev": true, "license": {"type": "MIT"}},
   "node_modules/nameless": {},
@@ -285,10 +286,11 @@ mod tests {
   "tool": {"version": "0.0.1", "dependencies": {"b": "^1"}}
 }}"###,
             expect![[r#"
-                a 1.0.0 direct -> b 9.0.0, d 1.0.0
+                a 1.0.0 direct -> b 9.0.0, d 5.0.0
                 b 1.0.0 direct
-                b 9.0.0
+                b 9.0.0 -> d 5.0.0
                 d 1.0.0 direct development
+                d 5.0.0
                 ! unknown-version: 1 dependency names no exact version: `nameless`
             "#]],
         );
