@@ -68,6 +68,9 @@ pub struct PackageFact {
     /// Needed for development or tests only.
     #[serde(default)]
     pub development: bool,
+    /// Named by the project itself, as its lock file or manifest says.
+    #[serde(default)]
+    pub direct: bool,
 }
 
 impl PackageFact {
@@ -85,6 +88,7 @@ impl PackageFact {
             files: Vec::new(),
             inside: None,
             development: false,
+            direct: false,
         }
     }
 }

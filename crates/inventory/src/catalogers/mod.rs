@@ -16,6 +16,8 @@ mod python;
 mod rust_binary;
 mod zip_directory;
 
+mod lock;
+
 /// Every cataloger, in no particular order.
 pub const ALL: &[Cataloger] = &[
     apk::CATALOGER,
@@ -27,4 +29,15 @@ pub const ALL: &[Cataloger] = &[
     java::CATALOGER,
     go_binary::CATALOGER,
     rust_binary::CATALOGER,
+    lock::cargo::CATALOGER,
+    lock::go_mod::CATALOGER,
+    lock::gradle::CATALOGER,
+    lock::npm::CATALOGER,
+    lock::pipfile::CATALOGER,
+    lock::pnpm::CATALOGER,
+    lock::poetry::CATALOGER,
+    lock::pom::CATALOGER,
+    lock::requirements::CATALOGER,
+    lock::uv::CATALOGER,
+    lock::yarn::CATALOGER,
 ];

@@ -1,0 +1,33 @@
+//! What the lock files of Python's tools have in common.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::packages::Id;
+use model::ecosystem::normalise_name;
+
+/// How many versions of one package are taken for what another needs; markers seldom choose between more than three.
+const VERSIONS_MAX: usize = 16;
+
+/// The locked versions of each package, found by any spelling of its name (PEP 503).
+#[derive(Default)]
+pub(super) struct Versions(HashMap<String, BTreeMap<String, Id>>);
+
+impl Versions {
+    pub(super) fn insert(&mut self, name: &str, version: &str, id: Id) {
+        self.0.entry(normalise_name("PyPI", name)).or_default().insert(version.to_owned(), id);
+    }
+
+    /// The locked versions of a package, at most [`VERSIONS_MAX`]. Several are locked when markers choose between them.
+    pub(super) fn of(&self, name: &str) -> impl Iterator<Item = Id> {
+        self.0.get(&normalise_name("PyPI", name)).into_iter().flatten().map(|(_, id)| *id).take(VERSIONS_MAX)
+    }
+
+    /// The locked version of a package: the one named, or the only one.
+    pub(super) fn one(&self, name: &str, version: Option<&str>) -> Option<Id> {
+        let versions = self.0.get(&normalise_name("PyPI", name))?;
+        match version {
+            Some(version) => versions.get(version).copied(),
+            None => versions.first_key_value().filter(|_| versions.len() == 1).map(|(_, id)| *id),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Real lock files against golden lists, and against what the tools that wrote them list themselves.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::cataloger::{Cataloger, File, FileHead};
+use crate::catalogers::ALL;
+use crate::content::MemorySpool;
+use crate::fact::{Fact, PackageFact, Parsed};
+use expect_test::expect_file;
+use proptest::prelude::*;
+
+/// The folders of `tests/fixtures/locks` and the lock file in each. Each has the golden `expected.txt`, and mostly
+/// `listed.txt`: name and version as the tool that wrote the lock file lists them.
+const FIXTURES: &[(&str, &str)] = &[
+    ("cargo-2", "Cargo.lock"),
+    ("cargo-3", "Cargo.lock"),
+    ("cargo-4", "Cargo.lock"),
+    ("go", "go.mod"),
+    ("gradle", "gradle.lockfile"),
+    ("maven", "pom.xml"),
+    ("npm-v1", "package-lock.json"),
+    ("npm-v2", "package-lock.json"),
+    ("npm-v3", "package-lock.json"),
+    ("npm-workspaces", "package-lock.json"),
+    ("pipenv", "Pipfile.lock"),
+    ("pnpm-7", "pnpm-lock.yaml"),
+    ("pnpm-8", "pnpm-lock.yaml"),
+    ("pnpm-9", "pnpm-lock.yaml"),
+    ("poetry-1", "poetry.lock"),
+    ("poetry-2", "poetry.lock"),
+    ("requirements", "requirements.txt"),
+    ("uv", "uv.lock"),
+    ("yarn-1", "yarn.lock"),
+    ("yarn-berry", "yarn.lock"),
+];
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/locks")
+}
+
+fn read(folder: &str, file: &str) -> String {
+    let path = fixtures().join(folder).join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn cataloger_of(path: &str) -> Option<&'static Cataloger> {
+    ALL.iter().find(|cataloger| (cataloger.wants)(&FileHead { path, mode: 0o644, size: 1, head: b"" }))
+}
+
+pub(super) fn parse(path: &str, bytes: &[u8]) -> Parsed {
+    let cataloger = cataloger_of(path).unwrap_or_else(|| panic!("no cataloger wants {path}"));
+    (cataloger.parse)(&File { path, mode: 0o644, content: &bytes, spool: &MemorySpool })
+}
+
+fn packages(parsed: &Parsed) -> impl Iterator<Item = &PackageFact> {
+    parsed.facts.iter().filter_map(|fact| if let Fact::Package(package) = fact { Some(package) } else { None })
+}
+
+/// One line per package: name, version, marks, and after the arrow what it needs.
+pub(super) fn render(parsed: &Parsed) -> String {
+    let mut text = String::new();
+    for package in packages(parsed) {
+        text += &format!("{} {}", package.name, if package.version.is_empty() { "?" } else { &package.version });
+        text += if package.direct { " direct" } else { "" };
+        text += if package.development { " development" } else { "" };
+        let needs = package.requires.iter();
+        let needs: Vec<_> =
+            needs.map(|need| format!("{} {}", need.name, need.version.as_deref().unwrap_or("?"))).collect();
+        text += &if needs.is_empty() { "\n".to_owned() } else { format!(" -> {}\n", needs.join(", ")) };
+    }
+    for problem in &parsed.problems {
+        text += &format!("! {}: {}\n", problem.kind.as_str(), problem.detail);
+    }
+    text
+}
+
+#[test]
+fn real_lock_files_read_as_expected() {
+    for (folder, file) in FIXTURES {
+        let parsed = parse(file, read(folder, file).as_bytes());
+        expect_file![fixtures().join(folder).join("expected.txt")].assert_eq(&render(&parsed));
+    }
+}
+
+#[test]
+fn the_tools_themselves_list_the_same_packages() {
+    for (folder, file) in FIXTURES.iter().filter(|(folder, _)| *folder != "maven") {
+        let parsed = parse(file, read(folder, file).as_bytes());
+        let found: BTreeSet<String> = packages(&parsed).map(|p| format!("{} {}", p.name, p.version)).collect();
+        let listed: BTreeSet<String> = read(folder, "listed.txt").lines().map(str::to_owned).collect();
+        assert_eq!(found.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "{folder}: found, not listed");
+        assert_eq!(listed.difference(&found).collect::<Vec<_>>(), Vec::<&String>::new(), "{folder}: listed, not found");
+    }
+}
+
+#[test]
+fn every_needed_version_is_a_package_of_the_file() {
+    for (folder, file) in FIXTURES {
+        let parsed = parse(file, read(folder, file).as_bytes());
+        let found: BTreeSet<_> = packages(&parsed).map(|p| (p.name.as_str(), p.version.as_str())).collect();
+        for need in packages(&parsed).flat_map(|package| &package.requires) {
+            let Some(version) = &need.version else { continue };
+            assert!(found.contains(&(need.name.as_str(), version.as_str())), "{folder}: {need:?}");
+        }
+    }
+}
+
+#[test]
+fn lock_files_of_installed_dependencies_are_left_alone() {
+    for path in [
+        "app/node_modules/.package-lock.json",
+        "app/node_modules/left-pad/package-lock.json",
+        "app/node_modules/left-pad/yarn.lock",
+        "venv/lib/python3.12/site-packages/thing/requirements.txt",
+        "vendor/url/Cargo.lock",
+        "docs/notes.txt",
+    ] {
+        assert!(cataloger_of(path).is_none(), "{path}");
+    }
+    for path in ["package-lock.json", "a/npm-shrinkwrap.json", "requirements/base.txt", "requirements-dev.txt"] {
+        assert!(cataloger_of(path).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn a_file_that_is_something_else_is_a_problem_and_not_clean() {
+    for (_, file) in FIXTURES {
+        for content in ["\0\0\0\0", "hello", "{}", "<html/>", "[1, 2]", "<<<<<<< HEAD\n"] {
+            let parsed = parse(file, content.as_bytes());
+            assert!(parsed.facts.is_empty(), "{file}: {content:?} gives {parsed:?}");
+            assert!(!parsed.problems.is_empty(), "{file}: {content:?} passes as clean");
+        }
+    }
+}
+
+#[test]
+fn truncated_anywhere_gives_no_panic() {
+    for (folder, file) in FIXTURES {
+        let text = read(folder, file);
+        // Every length near the beginning and the end, and a sample of those between: whole files take minutes.
+        let step = text.len() / 150 + 1;
+        let lengths = (0..text.len()).filter(|&at| at < 300 || at + 300 > text.len() || at % step == 0);
+        for length in lengths {
+            parse(file, &text.as_bytes()[..length]);
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let deep = "{\"dependencies\":{\"a\":".repeat(100_000);
+    assert!(!parse("package-lock.json", deep.as_bytes()).problems.is_empty());
+    assert!(!parse("Pipfile.lock", "[".repeat(100_000).as_bytes()).problems.is_empty());
+    assert!(!parse("Cargo.lock", format!("package = {}", "[".repeat(100_000)).as_bytes()).problems.is_empty());
+    assert!(!parse("pom.xml", format!("<project>{}", "<a>".repeat(100_000)).as_bytes()).problems.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn arbitrary_bytes_give_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        for (_, file) in FIXTURES {
+            parse(file, &bytes);
+        }
+    }
+
+    #[test]
+    fn disturbed_files_give_no_panic(
+        fixture in 0..FIXTURES.len(),
+        at in any::<prop::sample::Index>(),
+        length in 0..40usize,
+        inserted in "[-@:/(){}\\[\\]\"'<>&;#=,. \\n\\\\a-c0-9é]{0,12}",
+    ) {
+        let (folder, file) = FIXTURES[fixture];
+        let mut bytes = read(folder, file).into_bytes();
+        let start = at.index(bytes.len());
+        let end = (start + length).min(bytes.len());
+        bytes.splice(start..end, inserted.into_bytes());
+        parse(file, &bytes);
+    }
+}
+
+#[test]
+fn small_files_that_multiply_stay_small() {
+    // One long version named very often; one package in very many versions, each named by every other.
+    let names: String = (0..60_000).map(|n| format!("\"a{n}\": \"\", ")).collect();
+    let tree: String = (0..30)
+        .map(|n| {
+            format!("\"{}x{n}\": {{\"version\": \"1\", \"dependencies\": {{{names}\"z\": \"\"}}}},", "y/".repeat(250))
+        })
+        .collect();
+    let npm = format!("{{\"lockfileVersion\": 3, \"packages\": {{{tree}\"\": {{}}}}}}");
+    let versions: String = (0..20_000).map(|n| format!("a==1.{n}\n    # via a\n")).collect();
+    let long = "9".repeat(1_000_000);
+    let cargo = format!("[[package]]\nname = \"a\"\nversion = \"{long}\"\nsource = \"x\"\n");
+    let limited = |path: &str, text: &str| {
+        let parsed = parse(path, text.as_bytes());
+        let details: Vec<_> = parsed.problems.iter().map(|problem| problem.kind.as_str()).collect();
+        assert_eq!(details, ["limit-exceeded"], "{path}");
+    };
+    limited("package-lock.json", &npm);
+    limited("Cargo.lock", &cargo);
+    let edges: usize = packages(&parse("requirements.txt", versions.as_bytes())).map(|p| p.requires.len()).sum();
+    assert!(edges <= 200_000, "{edges}");
+}
