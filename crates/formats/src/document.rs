@@ -1,0 +1,72 @@
+//! What all written documents share: pretty JSON without empty fields, and identifiers made from content.
+
+use model::report::ScanReport;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// Pretty JSON with a line end.
+pub(crate) fn pretty(document: &impl Serialize) -> String {
+    // Values of this crate serialise: their maps have string keys and nothing in them fails.
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| unreachable!("{error}"));
+    text.push('\n');
+    text
+}
+
+/// Removes the fields that are null, so that builders can write `"field": option`. The depth is that of our own
+/// documents.
+pub(crate) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+/// `None` for an empty list, so that its field is left out.
+pub(crate) fn filled(items: Vec<Value>) -> Option<Vec<Value>> {
+    (!items.is_empty()).then_some(items)
+}
+
+/// A UUID that depends on nothing but what is said: the artifact, the knowledge it was judged with, and `document`
+/// (the format and flavour). Version 8 of RFC 9562, section 5.8, with the first bits of a SHA-256.
+pub(crate) fn uuid(report: &ScanReport, document: &str) -> String {
+    let artifact = &report.artifact;
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(document);
+    add(&report.tool.version);
+    match artifact.manifest_digest.as_ref().or(artifact.image_id.as_ref()) {
+        Some(digest) => add(&digest.to_string()),
+        // A tree has no digest; what was found in it is what identifies it.
+        None => {
+            add(&artifact.target);
+            report.inventory.packages.iter().for_each(|package| add(&package.purl));
+        }
+    }
+    add(report.knowledge.as_ref().map_or("", |knowledge| &knowledge.index));
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// A short stable hash of some words, 16 hex digits.
+pub(crate) fn fingerprint(words: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update((word.len() as u64).to_be_bytes());
+        hash.update(word);
+    }
+    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,120 @@
+//! The phrases that several formats share, so that they say the same.
+
+use model::artifact::{Artifact, Origin};
+use model::finding::{Finding, Fix};
+use model::package::Package;
+use model::report::ScanReport;
+use model::verdict::{Action, Outcome};
+
+/// `layer 2 of 7 (base image)`; empty where there are no layers.
+pub(crate) fn layer(artifact: &Artifact, package: &Package) -> String {
+    package.layer.map(|layer| layer_and_origin(artifact, layer, package.origin)).unwrap_or_default()
+}
+
+/// `layer 2 of 7 (base image)`.
+pub(crate) fn layer_and_origin(artifact: &Artifact, layer: u32, origin: Origin) -> String {
+    let number = layer_number(artifact, layer);
+    match origin {
+        Origin::Base => format!("{number} (base image)"),
+        Origin::Application => format!("{number} (application)"),
+        Origin::Unknown => number,
+    }
+}
+
+/// `layer 2 of 7`: people count from 1.
+pub(crate) fn layer_number(artifact: &Artifact, layer: u32) -> String {
+    match artifact.layers.len() {
+        0 => format!("layer {}", u64::from(layer) + 1),
+        count => format!("layer {} of {count}", u64::from(layer) + 1),
+    }
+}
+
+/// `fixed in 3.0.11-1~deb12u2`, `no fix known (needed)`, `will not be fixed (ignored)`.
+pub(crate) fn fix(fix: &Fix) -> String {
+    match fix {
+        Fix::Available { versions } if versions.is_empty() => "fixed in a later version".into(),
+        Fix::Available { versions } => format!("fixed in {}", versions.join(" or ")),
+        Fix::None { status: Some(status) } => format!("no fix known ({status})"),
+        Fix::None { status: None } => "no fix known".into(),
+        Fix::Refused { status } => format!("will not be fixed ({status})"),
+    }
+}
+
+/// What the reader of one finding should do.
+pub(crate) fn recommendation(finding: &Finding, package: &Package) -> String {
+    let name = matched_name(finding, package);
+    match finding.fix.version() {
+        Some(version) => format!("Upgrade {name} to {version} or later."),
+        None => format!("{}: {}.", name, fix(&finding.fix)),
+    }
+}
+
+/// The name that the fix is stated for: the source package where that was matched.
+pub(crate) fn matched_name<'a>(finding: &'a Finding, package: &'a Package) -> &'a str {
+    finding.matches.first().map_or(package.name.as_str(), |matched| matched.name.as_str())
+}
+
+/// A page about a vulnerability id: the first reference, else the page its own database has.
+pub(crate) fn page(finding: &Finding) -> String {
+    let is_page = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
+    finding.references.iter().find(is_page).cloned().unwrap_or_else(|| page_of_id(&finding.id))
+}
+
+/// The page that an id's own database has about it. Ids are letters, digits and `-`; others are encoded.
+pub(crate) fn page_of_id(id: &str) -> String {
+    let encoded = percent_encoding::utf8_percent_encode(id, ID);
+    if id.starts_with("CVE-") {
+        format!("https://nvd.nist.gov/vuln/detail/{encoded}")
+    } else if id.starts_with("GHSA-") {
+        format!("https://github.com/advisories/{encoded}")
+    } else {
+        format!("https://osv.dev/vulnerability/{encoded}")
+    }
+}
+
+const ID: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
+/// The name of the database an id belongs to.
+pub(crate) fn database_of_id(id: &str) -> &'static str {
+    match id.split('-').next().unwrap_or(id) {
+        "CVE" => "NVD",
+        "GHSA" => "GitHub Advisory Database",
+        "PYSEC" => "PyPI Advisory Database",
+        "RUSTSEC" => "RustSec",
+        "GO" => "Go Vulnerability Database",
+        "DSA" | "DLA" | "DEBIAN" => "Debian Security Tracker",
+        "USN" | "UBUNTU" => "Ubuntu CVE Tracker",
+        "RHSA" | "RHBA" | "RHEA" => "Red Hat Security Data",
+        _ => "OSV",
+    }
+}
+
+/// The verdict in one word.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "PASS",
+        Outcome::Failed => "FAIL",
+        Outcome::Unknown => "UNKNOWN",
+    }
+}
+
+/// The action in one word.
+pub(crate) fn action(action: Action) -> &'static str {
+    match action {
+        Action::Audit => "audit",
+        Action::Warn => "warn",
+        Action::Deny => "deny",
+        Action::Quarantine => "quarantine",
+    }
+}
+
+/// The name people know the artifact by: its first name, else the target as written.
+pub(crate) fn name(report: &ScanReport) -> &str {
+    report.artifact.names.first().map_or(report.artifact.target.as_str(), String::as_str)
+}
+
+/// `1 finding`, `3 findings`.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
