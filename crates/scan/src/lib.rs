@@ -1,1 +1,4 @@
-//! placeholder
+//! From an image to a verdict.
+
+pub mod source;
+pub mod target;
