@@ -11,7 +11,7 @@ use crate::target::{Located, Selector};
 use super::blob::{Compression, Stored};
 use super::error::SourceError;
 use super::platform::Platform;
-use super::tar_index::TarIndex;
+use super::tar_index::{FindError, TarIndex};
 use super::{FileStamp, SourceIdentity, SourceOptions};
 
 /// The most bytes that an archive compressed as a whole may unpack to. Larger images exist, but whoever has one can
@@ -96,9 +96,9 @@ impl Archive {
         self.stamp
     }
 
-    /// Whether there is a member with this name.
+    /// Whether there is a member with this name, usable or not.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.index.find(name).is_ok()
+        !matches!(self.index.find(name), Err(FindError::Missing))
     }
 
     /// Where the bytes of a member are.
