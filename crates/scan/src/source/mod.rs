@@ -1,0 +1,149 @@
+//! Where images come from: registries, archives, directories.
+//!
+//! [`open`] finds the image a target means and returns what its documents say (names, platform, history,
+//! configuration) with one [`LayerBlob`] per layer. Manifests and configurations are hashed here and a wrong digest is
+//! an error; layers are only located here, since whoever reads them once can hash them in the same pass.
+//! [`identify`] answers cheaply whether the target still is what an earlier scan saw.
+//!
+//! Everything is blocking: the pipeline is a few threads that decompress and hash, and reads of one layer happen one
+//! after the other anyway (docs/adr/ has the decision). Do not call this from inside an async runtime's worker.
+//! **Never:** nothing is taken from a URL that an image names (`urls` of foreign layers), only from the target itself.
+
+mod archive;
+mod blob;
+mod docker_archive;
+mod document;
+mod error;
+mod oci_layout;
+mod platform;
+mod registry;
+mod tar_index;
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use model::artifact::Artifact;
+use model::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::target::Target;
+
+pub use blob::{Compression, LayerBlob, UnsupportedCompression};
+pub use document::Descriptor;
+pub use error::SourceError;
+pub use platform::{Platform, PlatformError};
+pub use registry::{Credentials, RegistryError, RegistryOptions};
+
+/// How to open images.
+#[derive(Debug, Clone, Default)]
+pub struct SourceOptions {
+    /// The platform to take from a multi-platform image. None takes an image of a single platform as it is, and
+    /// `linux` on this machine's architecture otherwise.
+    pub platform: Option<Platform>,
+    /// Where an archive that is compressed as a whole is unpacked; none means the system's temporary directory.
+    pub spool_dir: Option<PathBuf>,
+    /// How to talk to registries.
+    pub registry: RegistryOptions,
+}
+
+/// An image whose documents were read and verified, and whose layers can be read.
+#[derive(Debug)]
+pub struct OpenImage {
+    /// What the documents say. `layers` is empty: the walker fills it in while it reads them.
+    pub artifact: Artifact,
+    /// The layers, bottom first.
+    pub layers: Vec<LayerBlob>,
+    /// What an unchanged target is recognised by, without reading it again.
+    pub identity: SourceIdentity,
+}
+
+/// What an unchanged image is recognised by without reading it.
+///
+/// Two equal identities mean the same image as far as the file system or the registry can say. It is a reason to use
+/// an inventory made earlier, whose digests were computed then; it is no proof of content.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SourceIdentity {
+    /// An image in local files, none of which was touched since.
+    Files {
+        /// Every file the image consists of, in the order of use.
+        files: Vec<FileStamp>,
+        /// Which image of the files: selector and platform.
+        selection: String,
+    },
+    /// An image in a registry, by content.
+    Manifest {
+        /// The digest of the manifest or index that the reference resolves to.
+        digest: Digest,
+        /// Which image of an index: the platform.
+        selection: String,
+    },
+}
+
+/// What changes when a file is written to or replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileStamp {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last write, in nanoseconds since 1970.
+    pub modified_ns: i128,
+    /// Time of the last change of content or metadata, in nanoseconds since 1970. It cannot be set back by a user.
+    pub changed_ns: i128,
+}
+
+impl FileStamp {
+    /// The stamp of an open file.
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        let ns = |secs: i64, nsec: i64| i128::from(secs) * 1_000_000_000 + i128::from(nsec);
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+/// Finds the image that `target` means and reads its documents.
+///
+/// # Errors
+/// When the target is a directory or a bill of materials (they hold no layers), when it cannot be read, when what it
+/// says does not have the digest it is named by, and when it is not clear which image is meant.
+pub fn open(target: &Target, options: &SourceOptions) -> Result<OpenImage, SourceError> {
+    let text = target.to_string();
+    match target {
+        Target::Registry(reference) => registry::open(text, reference, options),
+        Target::DockerArchive(located) => docker_archive::open(text, located, options),
+        Target::OciDir(located) => oci_layout::open_dir(text, located, options),
+        Target::OciArchive(located) => oci_layout::open_archive(text, located, options),
+        Target::Dir(_) | Target::Sbom(_) => Err(SourceError::NoLayers { target: text }),
+    }
+}
+
+/// Says what `target` is recognised by now, doing as little as possible: one `HEAD` request for a tag (a few when the
+/// registry wants a token), nothing for a digest, one `stat` for an archive, the documents of a directory.
+///
+/// Equals the identity that [`open`] returns as long as nothing changed.
+pub fn identify(target: &Target, options: &SourceOptions) -> Result<SourceIdentity, SourceError> {
+    match target {
+        Target::Registry(reference) => registry::identify(reference, options),
+        Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options),
+        Target::OciDir(_) => Ok(open(target, options)?.identity),
+        Target::Dir(_) | Target::Sbom(_) => Err(SourceError::NoLayers { target: target.to_string() }),
+    }
+}
+
+/// Lists what refers to the manifest `subject` in the target's registry: signatures, attestations, bills of materials.
+/// Empty for targets that are not in a registry.
+pub fn referrers(target: &Target, subject: &Digest, options: &SourceOptions) -> Result<Vec<Descriptor>, SourceError> {
+    match target {
+        Target::Registry(reference) => Ok(registry::referrers(reference, subject, options)?),
+        _ => Ok(Vec::new()),
+    }
+}

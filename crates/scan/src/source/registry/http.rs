@@ -1,0 +1,508 @@
+//! Requests to one repository, against a registry that may be slow, broken or hostile.
+//!
+//! Every wait and every length has a bound. Redirects are followed by hand: the `Authorization` header stays with the
+//! registry, and a redirect never leaves TLS. Answers that say "later" (429, 5xx) are asked again a few times.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::{Origin, Url, form_urlencoded};
+
+use crate::target::Reference;
+
+use super::auth::Challenge;
+use super::credentials::{self, CredentialError, Credentials};
+use super::error::{RegistryError, chain_has};
+use super::{RegistryOptions, tls};
+
+/// How often one thing is asked for while the answer is "later".
+const ATTEMPTS_MAX: u32 = 4;
+
+/// The longest pause between two attempts, whatever `Retry-After` wishes: a CI job waits behind it.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Registries redirect blobs once, to their storage; a mirror may add one.
+const REDIRECTS_MAX: usize = 5;
+
+/// The longest time a connection may take to stand.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// The longest time a document may take, so that one byte per stall time is no way to hold a scan.
+const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// The least speed of a blob, in bytes per second of waiting, after a time of grace. Slower than a bad phone line.
+const BLOB_RATE_MIN: u64 = 8 << 10;
+
+const BLOB_TIME_OF_GRACE: Duration = Duration::from_secs(120);
+
+/// The longest answer of a token server.
+const TOKEN_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of an error answer is read for its code.
+const ERROR_BYTES_MAX: u64 = 8 << 10;
+
+/// What sends requests to one repository.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    registry: String,
+    repository: String,
+    /// Host and port that requests go to.
+    host: String,
+    plain_allowed: bool,
+    /// `http` or `https`, once the registry was reached.
+    scheme: OnceLock<&'static str>,
+    authorization: Mutex<Option<HeaderValue>>,
+    options: RegistryOptions,
+}
+
+/// An answer, and whether another host than the registry gave it.
+struct Answer {
+    response: Response,
+    strayed: bool,
+}
+
+impl Http {
+    pub(super) fn new(reference: &Reference, options: &RegistryOptions) -> Result<Self, RegistryError> {
+        let registry = reference.registry().to_owned();
+        let host = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls::config(options.ca_file.as_deref())?)
+            .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            // For a blocking client this is no limit on the whole but on each wait: for the answer, for each read.
+            .timeout(options.stall)
+            .connect_timeout(options.stall.min(CONNECT_MAX));
+        if is_this_machine(&host) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| RegistryError::Tls { detail: error.without_url().to_string() })?;
+        let plain_allowed = options.insecure_http || is_this_machine(&host);
+        let scheme = OnceLock::new();
+        if !plain_allowed {
+            let _ = scheme.set("https");
+        }
+        Ok(Self {
+            client,
+            registry,
+            repository: reference.repository().to_owned(),
+            host,
+            plain_allowed,
+            scheme,
+            authorization: Mutex::default(),
+            options: options.clone(),
+        })
+    }
+
+    /// Asks for `path` below `/v2/`. Only success is `Ok`; the body is still to be read.
+    pub(super) fn get(&self, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
+        self.send(Method::GET, path, accept, what)
+    }
+
+    /// [`Http::get`] without the body.
+    pub(super) fn head(&self, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
+        self.send(Method::HEAD, path, accept, what)
+    }
+
+    /// Reads a whole body of at most `bytes_max` bytes.
+    pub(super) fn read(&self, mut response: Response, what: &str, bytes_max: u64) -> Result<Vec<u8>, RegistryError> {
+        let started = Instant::now();
+        let (mut bytes, mut chunk) = (Vec::new(), [0; 8192]);
+        loop {
+            let failed = |source| RegistryError::Body { what: what.into(), source };
+            let count = response.read(&mut chunk).map_err(|error| failed(without_url(error)))?;
+            if count == 0 {
+                return Ok(bytes);
+            }
+            bytes.extend_from_slice(&chunk[..count]);
+            if bytes.len() as u64 > bytes_max {
+                return Err(RegistryError::TooLarge { what: what.into(), limit: bytes_max });
+            }
+            if started.elapsed() > DOCUMENT_TIME_MAX {
+                return Err(failed(too_slow()));
+            }
+        }
+    }
+
+    fn send(&self, method: Method, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
+        let (response, attempts) = self.patiently(|| self.send_authorized(&method, path, accept))?;
+        let status = response.status();
+        let (registry, what) = (self.registry.clone(), what.to_owned());
+        match status {
+            StatusCode::OK => match response.headers().get(CONTENT_ENCODING) {
+                Some(encoding) if encoding != "identity" => Err(RegistryError::Status {
+                    host: host_of(response.url()),
+                    status: "with an encoding that was not asked for".into(),
+                    what,
+                    attempts,
+                }),
+                _ => Ok(response),
+            },
+            StatusCode::FORBIDDEN => Err(RegistryError::Denied { registry, what }),
+            StatusCode::NOT_FOUND => Err(RegistryError::NotFound { registry, what }),
+            _ => Err(self.unexpected(response, what, attempts)),
+        }
+    }
+
+    /// Repeats a request while the answer is "later" or the connection breaks, with growing pauses.
+    fn patiently(
+        &self,
+        request: impl Fn() -> Result<Response, RegistryError>,
+    ) -> Result<(Response, u32), RegistryError> {
+        let mut pause = self.options.retry_pause;
+        for attempt in 1..ATTEMPTS_MAX {
+            let wished = match request() {
+                Ok(response) if !is_transient(response.status()) => return Ok((response, attempt)),
+                Ok(response) => retry_after(&response),
+                Err(RegistryError::Connection { source, .. }) if !source.is_connect() && !source.is_builder() => None,
+                Err(error) => return Err(error),
+            };
+            std::thread::sleep(wished.unwrap_or(pause).min(PAUSE_MAX));
+            pause = pause.saturating_mul(2);
+        }
+        request().map(|response| (response, ATTEMPTS_MAX))
+    }
+
+    /// Sends a request, and once more with authorization when the registry itself asks for it.
+    fn send_authorized(&self, method: &Method, path: &str, accept: &str) -> Result<Response, RegistryError> {
+        let known = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let first = self.follow(method, path, accept, known)?;
+        if first.response.status() != StatusCode::UNAUTHORIZED || first.strayed {
+            return Ok(first.response);
+        }
+        let challenge =
+            Challenge::of(first.response.headers()).ok_or_else(|| self.challenge("neither Bearer nor Basic"))?;
+        let (authorization, looked) = self.authorize(&challenge)?;
+        let second = self.follow(method, path, accept, Some(authorization.clone()))?;
+        if second.response.status() == StatusCode::UNAUTHORIZED && !second.strayed {
+            return Err(self.unauthorized(looked));
+        }
+        *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization);
+        Ok(second.response)
+    }
+
+    fn follow(
+        &self,
+        method: &Method,
+        path: &str,
+        accept: &str,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Answer, RegistryError> {
+        let request = |url: Url, authorization: Option<&HeaderValue>| {
+            let builder = self.client.request(method.clone(), url).header(ACCEPT, accept);
+            let builder = builder.header(ACCEPT_ENCODING, "identity");
+            authorization.iter().fold(builder, |builder, value| builder.header(AUTHORIZATION, (*value).clone()))
+        };
+        let mut response = self.reach(path, |url| request(url, authorization.as_ref()))?;
+        let home = response.url().origin();
+        let mut strayed = false;
+        for _ in 0..REDIRECTS_MAX {
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(Answer { response, strayed });
+            }
+            let next = self.next_url(&response)?;
+            strayed |= next.origin() != home;
+            response = self.sent(request(next, authorization.as_ref().filter(|_| !strayed)))?;
+        }
+        Err(RegistryError::Redirect { host: host_of(response.url()), detail: "there are too many in a row" })
+    }
+
+    /// Sends the first request to the registry. Where plain HTTP is allowed it is used when TLS cannot be had, never
+    /// when a certificate is refused.
+    fn reach(&self, path: &str, request: impl Fn(Url) -> RequestBuilder) -> Result<Response, RegistryError> {
+        let url = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{}/v2/{path}", self.host))
+                .map_err(|_| RegistryError::Tls { detail: format!("`{}` is no host", self.host) })
+        };
+        if let Some(scheme) = self.scheme.get() {
+            return self.sent(request(url(scheme)?));
+        }
+        let (scheme, response) = match self.sent(request(url("https")?)) {
+            Err(RegistryError::Connection { source, .. })
+                if source.is_connect() && !chain_has(&source, "certificate") =>
+            {
+                ("http", self.sent(request(url("http")?))?)
+            }
+            other => ("https", other?),
+        };
+        let _ = self.scheme.set(scheme);
+        Ok(response)
+    }
+
+    fn sent(&self, builder: RequestBuilder) -> Result<Response, RegistryError> {
+        builder.send().map_err(|error| {
+            let host = error.url().map_or_else(|| self.host.clone(), host_of);
+            match error.is_timeout() && !error.is_connect() {
+                true => RegistryError::Stalled { host, secs: self.options.stall.as_secs() },
+                false => RegistryError::Connection { host, source: error.without_url() },
+            }
+        })
+    }
+
+    fn next_url(&self, response: &Response) -> Result<Url, RegistryError> {
+        let refused = |detail| RegistryError::Redirect { host: host_of(response.url()), detail };
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.ok_or_else(|| refused("it names none"))?;
+        let mut next = response.url().join(location).map_err(|_| refused("it is not an address"))?;
+        match next.scheme() {
+            "https" => {}
+            "http" if response.url().scheme() == "http" && self.plain_allowed => {}
+            "http" => return Err(refused("it leaves TLS")),
+            _ => return Err(refused("it is neither HTTP nor HTTPS")),
+        }
+        // A name and password in an address would be sent as authorization.
+        if next.set_username("").and_then(|()| next.set_password(None)).is_err() {
+            return Err(refused("it is not an address"));
+        }
+        Ok(next)
+    }
+
+    /// The header that meets a challenge, and what came of looking for credentials.
+    fn authorize(&self, challenge: &Challenge) -> Result<(HeaderValue, Looked), RegistryError> {
+        // Docker's configuration is read only when a registry asks, and a broken helper only matters when the
+        // registry refuses strangers.
+        let looked = match &self.options.credentials {
+            Some(given) => Ok(Some(given.clone())),
+            None => credentials::find(&self.registry, self.options.docker_config.as_deref()),
+        };
+        let value = match (challenge, &looked) {
+            (Challenge::Basic, Ok(Some(Credentials::Password { username, password }))) => basic(username, password),
+            (Challenge::Basic, _) => return Err(self.unauthorized(looked)),
+            (Challenge::Bearer { .. }, Ok(Some(Credentials::RegistryToken(token)))) => format!("Bearer {token}"),
+            (Challenge::Bearer { realm, service }, _) => {
+                let realm = self.realm(realm)?;
+                let given = looked.as_ref().ok().and_then(Option::as_ref);
+                match self.token(&realm, service.as_deref(), given)? {
+                    Some(token) => format!("Bearer {token}"),
+                    None => return Err(self.unauthorized(looked)),
+                }
+            }
+        };
+        let mut value =
+            HeaderValue::try_from(value).map_err(|_| self.challenge("the token is not a header's value"))?;
+        value.set_sensitive(true);
+        Ok((value, looked))
+    }
+
+    fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
+        let url = Url::parse(realm).map_err(|_| self.challenge("the token server's address is not one"))?;
+        let plain = self.scheme.get() == Some(&"http");
+        match url.scheme() {
+            _ if !url.username().is_empty() || url.password().is_some() => {
+                Err(self.challenge("the token server's address has a password"))
+            }
+            "https" => Ok(url),
+            "http" if plain => Ok(url),
+            _ => Err(self.challenge("the token server's address is not HTTPS")),
+        }
+    }
+
+    /// Buys a token for reading the repository; none when the token server refuses.
+    ///
+    /// The scope is ours, not the registry's wish, so that the token is good for nothing else.
+    fn token(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        given: Option<&Credentials>,
+    ) -> Result<Option<String>, RegistryError> {
+        let scope = format!("repository:{}:pull", self.repository);
+        let request = || match given {
+            Some(Credentials::IdentityToken(token)) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                form.append_pair("grant_type", "refresh_token").append_pair("client_id", "dogwatch");
+                form.append_pair("service", service.unwrap_or_default()).append_pair("scope", &scope);
+                let body = form.append_pair("refresh_token", token).finish();
+                let builder = self.client.post(realm.clone());
+                builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+            }
+            given => {
+                let mut url = realm.clone();
+                if let Some(service) = service {
+                    url.query_pairs_mut().append_pair("service", service);
+                }
+                url.query_pairs_mut().append_pair("scope", &scope);
+                let builder = self.client.get(url);
+                match given {
+                    Some(Credentials::Password { username, password }) => {
+                        builder.header(AUTHORIZATION, sensitive(basic(username, password)))
+                    }
+                    _ => builder,
+                }
+            }
+        };
+        let what = "a token";
+        let (response, attempts) = self.patiently(|| self.sent(request()))?;
+        match response.status() {
+            StatusCode::OK => {}
+            // OAuth 2 answers 400 (`invalid_grant`) to a refresh token that it does not like.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => return Ok(None),
+            _ => return Err(self.unexpected(response, what.into(), attempts)),
+        }
+        #[derive(Deserialize)]
+        struct TokenAnswer {
+            token: Option<String>,
+            access_token: Option<String>,
+        }
+        let bytes = self.read(response, what, TOKEN_BYTES_MAX)?;
+        let answer: Option<TokenAnswer> = serde_json::from_slice(&bytes).ok();
+        let token = answer.and_then(|answer| answer.token.or(answer.access_token)).filter(|token| !token.is_empty());
+        token.map(Some).ok_or_else(|| self.challenge("the token server's answer has no token"))
+    }
+
+    fn challenge(&self, detail: &str) -> RegistryError {
+        RegistryError::Challenge { registry: self.registry.clone(), detail: detail.into() }
+    }
+
+    fn unauthorized(&self, looked: Looked) -> RegistryError {
+        let (who, source) = match looked {
+            Ok(Some(_)) => ("the credentials", None),
+            Ok(None) => ("a request without credentials", None),
+            Err(error) => ("a request without credentials", Some(error)),
+        };
+        let (registry, repository) = (self.registry.clone(), self.repository.clone());
+        RegistryError::Unauthorized { registry, repository, who, source }
+    }
+
+    /// An answer that nothing can be made of, with the registry's error code if that looks like one. Its message is
+    /// left out: it may repeat what we sent.
+    fn unexpected(&self, response: Response, what: String, attempts: u32) -> RegistryError {
+        #[derive(Deserialize)]
+        struct Errors {
+            errors: Vec<OneError>,
+        }
+        #[derive(Deserialize)]
+        struct OneError {
+            code: String,
+        }
+        let (host, status) = (host_of(response.url()), response.status());
+        let body = self.read(response, &what, ERROR_BYTES_MAX).unwrap_or_default();
+        let code = serde_json::from_slice::<Errors>(&body).ok().and_then(|body| body.errors.into_iter().next());
+        let is_code =
+            |code: &OneError| code.code.len() < 40 && code.code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let status = match code.filter(is_code) {
+            Some(OneError { code }) => format!("{} {code}", status.as_u16()),
+            None => status.as_u16().to_string(),
+        };
+        RegistryError::Status { host, status, what, attempts }
+    }
+}
+
+/// What came of looking for credentials.
+type Looked = Result<Option<Credentials>, CredentialError>;
+
+fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+}
+
+fn sensitive(text: String) -> HeaderValue {
+    // Base64 and ASCII: always a header's value.
+    let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// Host and port of an address: its query may hold a signature.
+fn host_of(url: &Url) -> String {
+    match url.origin() {
+        Origin::Tuple(_, host, port) => format!("{host}:{port}"),
+        Origin::Opaque(_) => "an opaque address".into(),
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn without_url(error: io::Error) -> io::Error {
+    let kind = error.kind();
+    match error.into_inner().map(|inner| inner.downcast::<reqwest::Error>()) {
+        Some(Ok(inner)) if inner.is_timeout() => {
+            io::Error::new(io::ErrorKind::TimedOut, "the registry stopped sending")
+        }
+        Some(Ok(inner)) => io::Error::new(kind, inner.without_url()),
+        Some(Err(inner)) => io::Error::new(kind, inner),
+        None => kind.into(),
+    }
+}
+
+fn too_slow() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the registry sends too slowly")
+}
+
+/// Reads a blob of known size. Dropping it closes the connection.
+pub(in super::super) struct BlobReader {
+    response: Response,
+    what: String,
+    size: u64,
+    done: u64,
+    waited: Duration,
+}
+
+impl BlobReader {
+    pub(super) fn new(response: Response, what: String, size: u64) -> Self {
+        Self { response, what, size, done: 0, waited: Duration::ZERO }
+    }
+
+    fn wrong_length(&self, actual: u64) -> io::Error {
+        let kind = if actual < self.size { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
+        io::Error::new(kind, RegistryError::Length { what: self.what.clone(), expected: self.size, actual })
+    }
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let started = Instant::now();
+        let count = self.response.read(buffer).map_err(without_url)?;
+        // Only time spent waiting counts: the one who reads may be slow for reasons of his own.
+        self.waited += started.elapsed();
+        self.done += count as u64;
+        if (count == 0 && self.done < self.size) || self.done > self.size {
+            return Err(self.wrong_length(self.done));
+        }
+        if self.waited > BLOB_TIME_OF_GRACE + Duration::from_secs(self.done / BLOB_RATE_MIN) {
+            return Err(too_slow());
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_may_be_spoken_to_without_tls() {
+        for host in ["localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:5000"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in
+            ["localhost.example", "10.0.0.1", "registry:5000", "127.0.0.1.example:5000", "[2001:db8::1]", "0.0.0.0"]
+        {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What the user asks us to look at, as one argument.
+//!
+//! One rule: a prefix (`docker-archive:`, `oci-dir:`, …) says what follows; without one the argument is an image in a
+//! registry. Nothing is guessed from file names. A bare argument that names an existing file or directory is refused,
+//! because scanning the public image `app` instead of the directory `app` would answer the wrong question; the hint
+//! names the prefix that was probably meant, and `registry:app` always means the image.
+
+mod reference;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use model::digest::Digest;
+
+pub use reference::{Reference, ReferenceError};
+
+/// One thing to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An image in a registry: `debian:12`, `registry:registry.example/shop@sha256:…`.
+    Registry(Reference),
+    /// What `docker save` or `skopeo copy … docker-archive:` wrote: `docker-archive:FILE[:NAME|:@N]`.
+    DockerArchive(Located),
+    /// A directory in OCI image layout: `oci-dir:DIR[:NAME|:@N|:@sha256:…]`.
+    OciDir(Located),
+    /// A tar file of an OCI image layout: `oci-archive:FILE[:NAME|:@N|:@sha256:…]`.
+    OciArchive(Located),
+    /// A root file system or a source tree: `dir:PATH`.
+    Dir(PathBuf),
+    /// A bill of materials: `sbom:FILE`.
+    Sbom(PathBuf),
+}
+
+/// A file or directory that may hold several images, and which of them is meant.
+///
+/// The path ends at the first colon, as in skopeo, so a path that itself has a colon cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Which image in it; none means the only one.
+    pub selector: Option<Selector>,
+}
+
+/// Which of several images in one file is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// The one with this name or tag.
+    Name(String),
+    /// The one at this position, counted from 0: `@0`.
+    Position(usize),
+    /// The one whose manifest has this digest: `@sha256:…`.
+    Digest(Digest),
+}
+
+/// Why an argument names nothing that can be scanned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// Nothing follows the prefix.
+    #[error("`{text}` names no {wanted}")]
+    Empty {
+        /// What the user typed.
+        text: String,
+        /// What is missing.
+        wanted: &'static str,
+    },
+    /// It could be the image called `registry`, or an image named by a bare version.
+    #[error("`{text}` can mean two things")]
+    Ambiguous {
+        /// What the user typed.
+        text: String,
+    },
+    /// It has no prefix, and a file or directory has that name.
+    #[error("`{text}` is a {what} here, and an argument without a prefix means an image in a registry")]
+    IsPath {
+        /// What the user typed.
+        text: String,
+        /// Directory, OCI layout or file.
+        what: PathKind,
+    },
+    /// It has no prefix and is written like a path, which no image name can be.
+    #[error("`{text}` is written like a path, and an argument without a prefix means an image in a registry")]
+    LooksLikePath {
+        /// What the user typed.
+        text: String,
+    },
+    /// It is not an image reference.
+    #[error("`{text}` is not an image reference")]
+    Reference {
+        /// What the user typed.
+        text: String,
+        /// Why not.
+        #[source]
+        source: ReferenceError,
+    },
+    /// What follows `@` is neither a position nor a digest.
+    #[error("`{selector}` in `{text}` selects no image")]
+    Selector {
+        /// What the user typed.
+        text: String,
+        /// The part that is wrong.
+        selector: String,
+    },
+}
+
+/// What stands at a path, as far as it helps to choose a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// A directory in OCI image layout.
+    OciLayout,
+    /// Any other directory.
+    Directory,
+    /// A file.
+    File,
+}
+
+impl fmt::Display for PathKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OciLayout => "directory in OCI layout",
+            Self::Directory => "directory",
+            Self::File => "file",
+        })
+    }
+}
+
+impl PathKind {
+    /// What stands at `path`; none when nothing does.
+    fn at(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(match metadata.is_dir() {
+            true if path.join("oci-layout").is_file() => Self::OciLayout,
+            true => Self::Directory,
+            false => Self::File,
+        })
+    }
+
+    fn suggestion(self, text: &str) -> String {
+        match self {
+            Self::OciLayout => format!("`oci-dir:{text}`"),
+            Self::Directory => format!("`dir:{text}`"),
+            Self::File if text.ends_with(".json") => format!("`sbom:{text}`"),
+            Self::File => format!("`docker-archive:{text}` (from `docker save`) or `oci-archive:{text}`"),
+        }
+    }
+}
+
+impl TargetError {
+    /// What the reader can do next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Empty { .. } => "for example `dogwatch scan debian:12` or `dogwatch scan oci-dir:./image`".into(),
+            Self::Ambiguous { text } => {
+                let tag = text.trim_start_matches("registry:");
+                format!("write `docker.io/library/{text}` for the image named registry, or `registry:library/{tag}`")
+            }
+            Self::IsPath { text, what } => {
+                format!("write {} for what is here, or `registry:{text}` for the image", what.suggestion(text))
+            }
+            Self::LooksLikePath { text } => {
+                format!(
+                    "write what it is: `docker-archive:{text}`, `oci-archive:{text}`, `oci-dir:{text}`, `dir:{text}` or `sbom:{text}`"
+                )
+            }
+            Self::Reference { source, .. } => return source.hint(),
+            Self::Selector { .. } => "after `@` comes a position counted from 0, or `sha256:` and 64 hex digits".into(),
+        })
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    /// Parses an argument. Looks at the file system only for an argument without a prefix, to refuse one that exists.
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        Self::parse(text, PathKind::at)
+    }
+}
+
+impl Target {
+    /// [`Target::from_str`] with the look at the file system as an argument.
+    fn parse(text: &str, path_kind: impl Fn(&Path) -> Option<PathKind>) -> Result<Self, TargetError> {
+        let path = |rest: &str, wanted| match rest {
+            "" => Err(TargetError::Empty { text: text.into(), wanted }),
+            rest => Ok(PathBuf::from(rest)),
+        };
+        match text.split_once(':') {
+            Some(("registry", rest)) => return registry(text, rest),
+            Some(("docker-archive", rest)) => return Ok(Self::DockerArchive(located(text, rest, "file")?)),
+            Some(("oci-dir", rest)) => return Ok(Self::OciDir(located(text, rest, "directory")?)),
+            Some(("oci-archive", rest)) => return Ok(Self::OciArchive(located(text, rest, "file")?)),
+            Some(("dir", rest)) => return Ok(Self::Dir(path(rest, "directory")?)),
+            Some(("sbom", rest)) => return Ok(Self::Sbom(path(rest, "file")?)),
+            _ => {}
+        }
+        if text.is_empty() {
+            return Err(TargetError::Empty { text: String::new(), wanted: "image" });
+        }
+        if let Some(what) = path_kind(Path::new(text)) {
+            return Err(TargetError::IsPath { text: text.into(), what });
+        }
+        if text.starts_with(['/', '.', '~']) {
+            return Err(TargetError::LooksLikePath { text: text.into() });
+        }
+        reference(text, text)
+    }
+}
+
+fn registry(text: &str, rest: &str) -> Result<Target, TargetError> {
+    // `registry:2` is a well-known image as well as "image `2` from a registry". Neither guess is safe.
+    let is_version = rest == "latest" || rest.starts_with(|c: char| c.is_ascii_digit());
+    match rest {
+        "" => Err(TargetError::Empty { text: text.into(), wanted: "image" }),
+        rest if is_version && !rest.contains(['/', ':', '@']) => Err(TargetError::Ambiguous { text: text.into() }),
+        rest => reference(text, rest),
+    }
+}
+
+fn reference(text: &str, rest: &str) -> Result<Target, TargetError> {
+    rest.parse().map(Target::Registry).map_err(|source| TargetError::Reference { text: text.into(), source })
+}
+
+fn located(text: &str, rest: &str, wanted: &'static str) -> Result<Located, TargetError> {
+    let (path, selector) = rest.split_once(':').map_or((rest, None), |(path, selector)| (path, Some(selector)));
+    if path.is_empty() {
+        return Err(TargetError::Empty { text: text.into(), wanted });
+    }
+    let wrong = |selector: &str| TargetError::Selector { text: text.into(), selector: selector.into() };
+    let selector = match selector {
+        None => None,
+        Some("") => return Err(wrong("")),
+        Some(name) => Some(match name.strip_prefix('@') {
+            None => Selector::Name(name.into()),
+            Some(digest) if digest.contains(':') => Selector::Digest(Digest::parse(digest).map_err(|_| wrong(name))?),
+            Some(position) => Selector::Position(position.parse().map_err(|_| wrong(name))?),
+        }),
+    };
+    Ok(Located { path: path.into(), selector })
+}
+
+impl fmt::Display for Target {
+    /// The shortest argument that parses to the same target (for a path that is UTF-8).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(reference) => match Self::parse(&reference.familiar(), |_| None) {
+                Ok(Self::Registry(same)) if same == *reference => f.write_str(&reference.familiar()),
+                // `registry:2` and the like: the full name cannot be taken for a prefix.
+                _ => write!(f, "{reference}"),
+            },
+            Self::DockerArchive(located) => write!(f, "docker-archive:{located}"),
+            Self::OciDir(located) => write!(f, "oci-dir:{located}"),
+            Self::OciArchive(located) => write!(f, "oci-archive:{located}"),
+            Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Sbom(path) => write!(f, "sbom:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        match &self.selector {
+            None => Ok(()),
+            Some(selector) => write!(f, ":{selector}"),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Position(position) => write!(f, "@{position}"),
+            Self::Digest(digest) => write!(f, "@{digest}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let rendered = match Target::parse(text, |path| match path.to_str() {
+            Some("here") => Some(PathKind::Directory),
+            Some("layout") => Some(PathKind::OciLayout),
+            Some("image.tar") => Some(PathKind::File),
+            _ => None,
+        }) {
+            Ok(target) => {
+                assert_eq!(Target::parse(&target.to_string(), |_| None), Ok(target.clone()), "{text}");
+                target.to_string()
+            }
+            Err(error) => format!("error: {error} | hint: {}", error.hint().unwrap_or_default()),
+        };
+        assert!(rendered.starts_with(expected), "{text}\n got: {rendered}\nwant: {expected}");
+    }
+
+    #[test]
+    fn a_prefix_says_what_follows() {
+        check("debian", "debian:latest");
+        check("registry:debian", "debian:latest");
+        check("docker.io/library/registry:2", "docker.io/library/registry:2");
+        check("registry:localhost:5000/a/b@sha256:0", "error: `registry:localhost:5000/a/b@sha256:0` is not");
+        check("docker-archive:a.tar", "docker-archive:a.tar");
+        check("docker-archive:a.tar:localhost:5000/x:1", "docker-archive:a.tar:localhost:5000/x:1");
+        check("docker-archive:a.tar:@1", "docker-archive:a.tar:@1");
+        check(&format!("oci-dir:x:@sha256:{}", "0".repeat(64)), "oci-dir:x:@sha256:0000");
+        check("oci-archive:x.tar:v1", "oci-archive:x.tar:v1");
+        check("dir:/a:b", "dir:/a:b");
+        check("sbom:s.json", "sbom:s.json");
+    }
+
+    #[test]
+    fn what_is_not_clear_is_refused_with_the_way_out() {
+        check(
+            "here",
+            "error: `here` is a directory here, and an argument without a prefix means an image in a registry | hint: write `dir:here` for what is here, or `registry:here` for the image",
+        );
+        check("layout", "error: `layout` is a directory in OCI layout here");
+        check("image.tar", "error: `image.tar` is a file here");
+        check("./nowhere", "error: `./nowhere` is written like a path");
+        check("registry:2", "error: `registry:2` can mean two things | hint: write `docker.io/library/registry:2`");
+        check("", "error: `` names no image");
+        check("dir:", "error: `dir:` names no directory");
+        check("oci-dir::x", "error: `oci-dir::x` names no directory");
+        check("oci-dir:x:", "error: `` in `oci-dir:x:` selects no image");
+        check("oci-dir:x:@y", "error: `@y` in `oci-dir:x:@y` selects no image | hint: after `@`");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_gives_a_target_or_an_error(text in "\\PC{0,80}") {
+            if let Ok(target) = Target::parse(&text, |_| None) {
+                assert_eq!(Target::parse(&target.to_string(), |_| None), Ok(target));
+            }
+        }
+
+        #[test]
+        fn what_parses_is_rendered_to_itself(text in "(registry:|oci-dir:|docker-archive:|)[a-z0-9.:/@_-]{1,30}") {
+            if let Ok(target) = Target::parse(&text, |_| None) {
+                assert_eq!(Target::parse(&target.to_string(), |_| None), Ok(target));
+            }
+        }
+    }
+}
