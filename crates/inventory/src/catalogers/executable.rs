@@ -185,7 +185,7 @@ fn read_macho(content: &dyn ReadAt, wanted: &[&[u8]]) -> Option<Executable> {
         let Ok(Some((segment, data))) = command.segment_64() else { continue };
         let (offset, size) = segment.file_range(endian);
         executable.segments.push(Segment {
-            address: segment.vmaddr(endian).into(),
+            address: segment.vmaddr(endian),
             range: FileRange { offset, size },
             writable: segment.initprot(endian).contains(macho::VM_PROT_WRITE),
         });
@@ -215,4 +215,23 @@ fn bytes(content: &dyn ReadAt, range: FileRange) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; range.size as usize];
     Cursor::new(&part).read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_told_from_libraries_and_objects() {
+        let elf = |kind: u8| [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 9], &[kind, 0]].concat();
+        let wanted = |path, mode, head: &[u8]| may_be_program(&FileHead { path, mode, size: 100, head });
+        assert!(wanted("usr/bin/kubectl", 0o755, &elf(2)));
+        assert!(wanted("usr/bin/kubectl", 0o644, &elf(3)), "who copies it may mark it later");
+        assert!(wanted("site-packages/_rust.abi3.so", 0o755, &elf(3)));
+        assert!(!wanted("usr/lib/libssl.so.3", 0o644, &elf(3)));
+        assert!(!wanted("usr/lib/modules/x.ko", 0o755, &elf(1)));
+        assert!(!wanted("usr/bin/script", 0o755, b"#!/bin/sh"));
+        assert!(!wanted("app/System.Text.Json.DLL", 0o755, b"MZ\x90"));
+        assert!(!wanted("usr/bin/short", 0o755, b"\x7fELF"));
+    }
 }

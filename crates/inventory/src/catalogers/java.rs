@@ -37,9 +37,19 @@ const EXPANSION_FREE_BYTES: u64 = 1 << 20;
 const MEMBERS_MAX: u64 = 4_000_000;
 /// A signed jar's manifest has a section per class; the main section comes first and is rarely above 100 KiB.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
-const PROPERTIES_BYTES_MAX: u64 = 64 << 10;
+/// Three short lines and a date, about 120 bytes.
+const PROPERTIES_BYTES_MAX: u64 = 8 << 10;
+/// All manifests and `pom.properties` of all archives in one file; they are about 5 KiB for each archive.
+const TEXTS_BYTES_MAX: u64 = 64 << 20;
 /// The most merged jars seen have about 300 descriptors.
 const DESCRIPTORS_MAX: usize = 10_000;
+/// The paths of one archive's descriptors and nested archives together, because a hostile path can have 64 KiB.
+const PATHS_BYTES_MAX: usize = 4 << 20;
+
+/// More packages and problems in one file tell a reader nothing; the largest application archives seen have thousands
+/// of packages.
+const PACKAGES_MAX: usize = 100_000;
+const PROBLEMS_MAX: usize = 1_000;
 
 fn wants(file: &FileHead<'_>) -> bool {
     match ArchiveName::of(file.path) {
@@ -73,7 +83,8 @@ impl ArchiveName {
 }
 
 fn parse(file: &File<'_>) -> Parsed {
-    let mut walk = Walk { spool: file.spool, parsed: Parsed::default(), archives: 0, members: 0, nested_bytes: 0 };
+    let mut walk =
+        Walk { spool: file.spool, parsed: Parsed::default(), archives: 0, members: 0, nested_bytes: 0, texts_bytes: 0 };
     walk.archive(file.content, &Place { path: file.path, inside: None, depth: 0 });
     walk.parsed
 }
@@ -103,6 +114,7 @@ struct Walk<'a> {
     archives: usize,
     members: u64,
     nested_bytes: u64,
+    texts_bytes: u64,
 }
 
 /// The members of one archive that matter.
@@ -115,6 +127,9 @@ struct Wanted {
     descriptors: Vec<Descriptor>,
     nested: Vec<(String, Member)>,
     encrypted: u64,
+    paths_bytes: usize,
+    /// Some were left out, because there are too many.
+    overflow: bool,
 }
 
 impl Wanted {
@@ -124,15 +139,23 @@ impl Wanted {
         if name.eq_ignore_ascii_case("META-INF/MANIFEST.MF") {
             self.manifest.get_or_insert(member);
         } else if let Some(rest) = name.strip_prefix("META-INF/maven/") {
-            if self.descriptors.len() < DESCRIPTORS_MAX {
-                self.descriptors.extend(Descriptor::of_path(rest));
+            if let Some(descriptor) = Descriptor::of_path(rest).filter(|_| self.keeps(name, self.descriptors.len())) {
+                self.descriptors.push(descriptor);
+                if name.ends_with("/pom.properties") {
+                    self.properties.push((name.to_owned(), member));
+                }
             }
-            if name.ends_with("/pom.properties") && self.properties.len() < DESCRIPTORS_MAX {
-                self.properties.push((name.to_owned(), member));
-            }
-        } else if ArchiveName::of(name).is_some() && self.nested.len() < ARCHIVES_MAX {
+        } else if ArchiveName::of(name).is_some() && self.keeps(name, 0) {
             self.nested.push((name.to_owned(), member));
         }
+    }
+
+    /// Whether one more path can be kept beside `others` of its kind.
+    fn keeps(&mut self, path: &str, others: usize) -> bool {
+        self.paths_bytes += path.len();
+        let fits = self.paths_bytes <= PATHS_BYTES_MAX && others < DESCRIPTORS_MAX;
+        self.overflow |= !fits;
+        fits
     }
 }
 
@@ -147,11 +170,22 @@ impl Walk<'_> {
             let detail = format!("{} of its members are encrypted", wanted.encrypted);
             self.push_problem(GapKind::Encrypted, detail, place.inside.clone());
         }
+        if wanted.overflow {
+            let detail = "it has more descriptors and nested archives than are looked at";
+            self.push_problem(GapKind::LimitExceeded, detail.to_owned(), place.inside.clone());
+        }
         let texts = self.texts(&directory, &wanted, place);
-        for mut package in identity::packages(place.path, &texts) {
+        let packages = identity::packages(place.path, &texts);
+        if self.parsed.facts.len() + packages.len() > PACKAGES_MAX {
+            let detail = format!("the file holds more than {PACKAGES_MAX} packages");
+            return self.push_problem(GapKind::LimitExceeded, detail, place.inside.clone());
+        }
+        for mut package in packages {
             package.inside = place.inside.clone();
             self.parsed.facts.push(Fact::Package(package));
         }
+        // The recursion below should not hold every level's texts.
+        drop(texts);
         for (name, member) in &wanted.nested {
             self.nested(&directory, name, member, place);
         }
@@ -175,24 +209,47 @@ impl Walk<'_> {
     /// Reads the manifest and every `pom.properties`. Encrypted ones are reported with the archive.
     fn texts(&mut self, directory: &ZipDirectory<'_>, wanted: &Wanted, place: &Place<'_>) -> Texts {
         let mut texts = Texts { descriptors: wanted.descriptors.clone(), ..Texts::default() };
-        let mut read = |name: &str, member: &Member, size_max| match directory.beginning(member, size_max) {
-            Ok(bytes) => Some(bytes),
+        if let Some(member) = &wanted.manifest {
+            let bytes = self.text(directory, "META-INF/MANIFEST.MF", member, MANIFEST_BYTES_MAX, place);
+            texts.manifest = manifest::parse(&bytes.unwrap_or_default());
+        }
+        for (name, member) in &wanted.properties {
+            if let Some(bytes) = self.text(directory, name, member, PROPERTIES_BYTES_MAX, place) {
+                texts.properties.push((name.clone(), manifest::parse_properties(&bytes)));
+            }
+        }
+        texts
+    }
+
+    fn text(
+        &mut self,
+        directory: &ZipDirectory<'_>,
+        name: &str,
+        member: &Member,
+        size_max: u64,
+        place: &Place<'_>,
+    ) -> Option<Vec<u8>> {
+        let left = TEXTS_BYTES_MAX.saturating_sub(self.texts_bytes);
+        if left == 0 && self.texts_bytes != u64::MAX {
+            let detail = format!("the descriptors in this file are longer than {TEXTS_BYTES_MAX} bytes");
+            self.push_problem(GapKind::LimitExceeded, detail, Some(place.of_member(name)));
+            // Said once, and nothing more is read.
+            self.texts_bytes = u64::MAX;
+        }
+        if self.texts_bytes == u64::MAX {
+            return None;
+        }
+        match directory.beginning(member, size_max.min(left)) {
+            Ok(bytes) => {
+                self.texts_bytes += bytes.len() as u64;
+                Some(bytes)
+            }
             Err(ZipError::Encrypted) => None,
             Err(error) => {
                 self.problem(&error, Some(place.of_member(name)));
                 None
             }
-        };
-        if let Some(member) = &wanted.manifest {
-            let bytes = read("META-INF/MANIFEST.MF", member, MANIFEST_BYTES_MAX);
-            texts.manifest = manifest::parse(&bytes.unwrap_or_default());
         }
-        for (name, member) in &wanted.properties {
-            if let Some(bytes) = read(name, member, PROPERTIES_BYTES_MAX) {
-                texts.properties.push((name.clone(), manifest::parse_properties(&bytes)));
-            }
-        }
-        texts
     }
 
     fn nested(&mut self, directory: &ZipDirectory<'_>, name: &str, member: &Member, place: &Place<'_>) {
@@ -244,7 +301,15 @@ impl Walk<'_> {
     }
 
     fn push_problem(&mut self, kind: GapKind, detail: String, inside: Option<String>) {
-        self.parsed.problems.push(Problem { kind, detail, inside });
+        let problem = match self.parsed.problems.len() {
+            count if count < PROBLEMS_MAX => Problem { kind, detail, inside },
+            PROBLEMS_MAX => {
+                let detail = format!("more than {PROBLEMS_MAX} problems in this file; the others are not listed");
+                Problem { kind: GapKind::LimitExceeded, detail, inside: None }
+            }
+            _ => return,
+        };
+        self.parsed.problems.push(problem);
     }
 }
 

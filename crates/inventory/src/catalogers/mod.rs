@@ -12,5 +12,11 @@ mod executable;
 mod zip_directory;
 
 /// Every cataloger, in no particular order.
-pub const ALL: &[Cataloger] =
-    &[npm::CATALOGER, python::CATALOGER, java::CATALOGER, go_binary::CATALOGER, rust_binary::CATALOGER];
+#[rustfmt::skip] // One line each, so that adding one touches no other.
+pub const ALL: &[Cataloger] = &[
+    npm::CATALOGER,
+    python::CATALOGER,
+    java::CATALOGER,
+    go_binary::CATALOGER,
+    rust_binary::CATALOGER,
+];

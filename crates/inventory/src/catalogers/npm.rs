@@ -144,3 +144,29 @@ impl<'de> Visitor<'de> for ManifestVisitor {
         Ok(manifest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::name_from_path;
+
+    #[test]
+    fn only_the_root_of_an_installed_package_counts() {
+        for (path, expected) in [
+            ("app/node_modules/qs/package.json", Some("qs")),
+            ("node_modules/@babel/core/package.json", Some("@babel/core")),
+            ("usr/lib/node_modules/npm/node_modules/ini/package.json", Some("ini")),
+            ("app/node_modules/.pnpm/ini@1.3.8/node_modules/ini/package.json", Some("ini")),
+            ("app/node_modules/next/vendor/node_modules/ini/package.json", Some("ini")),
+            ("app/package.json", None),
+            ("app/node_modules/@babel/package.json", None),
+            ("app/node_modules/qs/dist/package.json", None),
+            ("app/node_modules/.bin/package.json", None),
+            ("app/my_node_modules/qs/package.json", None),
+            ("app/node_modules/package.json", None),
+            ("app/node_modules/resolve/test/a/node_modules/b/package.json", None),
+            ("tests/app/node_modules/qs/package.json", Some("qs")),
+        ] {
+            assert_eq!(name_from_path(path), expected, "{path}");
+        }
+    }
+}

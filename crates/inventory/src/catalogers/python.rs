@@ -6,7 +6,7 @@
 use super::zip_directory::{ZipDirectory, ZipError};
 use crate::cataloger::{Cataloger, File, FileHead, Scope};
 use crate::content::ReadAt;
-use crate::fact::{PackageFact, Parsed, Problem, Requirement};
+use crate::fact::{Fact, PackageFact, Parsed, Problem, Requirement};
 use model::gap::GapKind;
 use model::package::PackageType;
 
@@ -53,8 +53,10 @@ fn is_metadata(path: &str) -> bool {
     }
 }
 
+/// Whether a path is a wheel or egg, unless it is test data, as Python's own library has.
 fn is_archive(path: &str) -> bool {
-    path.ends_with(".whl") || path.ends_with(".egg")
+    let named_so = path.ends_with(".whl") || path.ends_with(".egg");
+    named_so && !path.split('/').any(|directory| matches!(directory, "test" | "tests"))
 }
 
 /// Every distribution in a wheel or egg: its own, and those it carries along.
@@ -75,14 +77,19 @@ fn read_archive(content: &dyn ReadAt, parsed: &mut Parsed) -> Result<(), ZipErro
         if let Some(name) = std::str::from_utf8(name).ok().filter(|name| is_metadata(name)) {
             wanted.push((name.to_owned(), member));
         }
-        wanted.len() < DISTRIBUTIONS_MAX
+        wanted.len() <= DISTRIBUTIONS_MAX
     })?;
+    if wanted.len() > DISTRIBUTIONS_MAX {
+        wanted.truncate(DISTRIBUTIONS_MAX);
+        let detail = format!("it holds more than {DISTRIBUTIONS_MAX} distributions");
+        parsed.problems.push(Problem { kind: GapKind::LimitExceeded, detail, inside: None });
+    }
     for (name, member) in wanted {
         let problem = match archive.beginning(&member, FIELDS_BYTES_MAX) {
             Ok(fields) => match parse_metadata(&fields) {
                 Some(package) => {
                     let package = PackageFact { inside: Some(name), ..package };
-                    parsed.facts.push(crate::fact::Fact::Package(package));
+                    parsed.facts.push(Fact::Package(package));
                     continue;
                 }
                 None => (GapKind::Malformed, "the metadata names no distribution".to_owned()),

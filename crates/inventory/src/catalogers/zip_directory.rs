@@ -97,10 +97,9 @@ impl<'a> ZipDirectory<'a> {
         let mut size = number(end, 12, 4);
         let mut offset = number(end, 16, 4);
         let mut end_of_directory = tail_start + position as u64;
-        if size == SAYS_ZIP64 || offset == SAYS_ZIP64 || number(end, 10, 2) == 0xffff {
-            if let Some(zip64) = Zip64End::find(content, end_of_directory)? {
-                (size, offset, end_of_directory) = (zip64.size, zip64.offset, zip64.position);
-            }
+        let narrow = size != SAYS_ZIP64 && offset != SAYS_ZIP64 && number(end, 10, 2) != 0xffff;
+        if !narrow && let Some(zip64) = Zip64End::find(content, end_of_directory)? {
+            (size, offset, end_of_directory) = (zip64.size, zip64.offset, zip64.position);
         }
         let start = end_of_directory.checked_sub(size).ok_or(ZipError::Directory("it is larger than the file"))?;
         let prefix = start.checked_sub(offset).ok_or(ZipError::Directory("it does not begin where it should"))?;

@@ -130,3 +130,48 @@ fn is_release(text: &str) -> bool {
     (2..=3).contains(&parts.len())
         && parts.iter().all(|part| !part.is_empty() && part.len() < 10 && part.bytes().all(|b| b.is_ascii_digit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(list: &str, expected: &[&str]) {
+        let found = Modules::parse(list).packages();
+        let found: Vec<_> = found.iter().map(|it| format!("{} {}", it.name, it.version)).collect();
+        assert_eq!(found, expected, "{list:?}");
+    }
+
+    #[test]
+    fn replacements_are_what_was_linked() {
+        check("dep\ta.b/c\tv1.0.0\th1:x\n=>\td.e/f\tv2.0.0\th1:y\n", &["d.e/f v2.0.0"]);
+        check("dep\ta.b/c\tv1.0.0\n=>\t./staging/c\t(devel)\t\n", &["a.b/c "]);
+        check("path\ta.b/c\nmod\ta.b/c\tv1.2.3+dirty\t\n", &["a.b/c v1.2.3+dirty"]);
+        check("=>\t\t\ndep\nmod", &[]);
+    }
+
+    #[test]
+    fn the_linker_flags_can_state_the_version() {
+        let with = |flags: &str| format!("mod\ta.b/c\t(devel)\t\nbuild\t-ldflags={flags}\n");
+        check(&with("\"-s -w -X main.version=1.4.2\""), &["a.b/c v1.4.2"]);
+        check(&with("\"-X=a.b/c/internal.Version=v1.4.2-rc.1 -s\""), &["a.b/c v1.4.2-rc.1"]);
+        check(&with("\"-X 'a.b/c.buildVersion=1.4'\""), &["a.b/c v1.4"]);
+        check(&with("\"-X other.org/x.version=1.4.2\""), &["a.b/c "]);
+        check(&with("\"-X main.version=0123abc -X main.commit=1.4.2\""), &["a.b/c "]);
+        check(&with("-X"), &["a.b/c "]);
+    }
+
+    #[test]
+    fn the_standard_library_has_the_release_alone() {
+        for (toolchain, expected) in [
+            ("go1.21.5", "1.21.5"),
+            ("go1.22rc1", "1.22rc1"),
+            ("go1.21.5 X:boringcrypto", "1.21.5"),
+            ("go1.21.9 (Red Hat 1.21.9-1.el9_4)", "1.21.9"),
+            ("go1.21-company", "1.21"),
+            ("devel go1.24-0123abc Mon Jan 1", ""),
+        ] {
+            assert_eq!(standard_library(toolchain).map(|it| it.version).as_deref(), Some(expected), "{toolchain}");
+        }
+        assert_eq!(standard_library(""), None);
+    }
+}

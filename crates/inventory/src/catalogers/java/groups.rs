@@ -1,11 +1,56 @@
 //! Groups of widely used artifacts whose jars do not say them: their builds write no `pom.properties`, and a manifest
 //! that names no group, or one that is not Maven's.
 
+/// Whether a vendor's id is that of a whole organisation, whose projects have groups of their own.
+pub(super) fn is_organisation(vendor_id: &str) -> bool {
+    matches!(
+        vendor_id,
+        "org.apache" | "com.sun" | "com.oracle" | "com.google" | "com.ibm" | "org.eclipse" | "com.mysql"
+    )
+}
+
 /// The group that an artifact is published under. Only names that one group publishes are here.
 pub(super) fn well_known(artifact: &str) -> Option<&'static str> {
+    if let Some(&own_name) = NAMED_LIKE_THEIR_GROUP.iter().find(|&&name| name == artifact) {
+        return Some(own_name);
+    }
     let exact = EXACT.iter().find(|(_, artifacts)| artifacts.contains(&artifact)).map(|&(group, _)| group);
     exact.or_else(|| PREFIXES.iter().find(|(prefix, _)| artifact.starts_with(prefix)).map(|&(_, group)| group))
 }
+
+/// From before groups were written like domains.
+const NAMED_LIKE_THEIR_GROUP: &[&str] = &[
+    "antlr",
+    "aopalliance",
+    "classworlds",
+    "commons-beanutils",
+    "commons-chain",
+    "commons-cli",
+    "commons-codec",
+    "commons-collections",
+    "commons-configuration",
+    "commons-dbcp",
+    "commons-digester",
+    "commons-discovery",
+    "commons-el",
+    "commons-fileupload",
+    "commons-httpclient",
+    "commons-io",
+    "commons-jxpath",
+    "commons-lang",
+    "commons-logging",
+    "commons-net",
+    "commons-pool",
+    "commons-validator",
+    "dom4j",
+    "jdom",
+    "junit",
+    "log4j",
+    "oro",
+    "xalan",
+    "xml-apis",
+    "xmlbeans",
+];
 
 const EXACT: &[(&str, &[&str])] = &[
     (
@@ -51,17 +96,46 @@ const EXACT: &[(&str, &[&str])] = &[
     ("com.microsoft.sqlserver", &["mssql-jdbc"]),
     ("com.h2database", &["h2"]),
     ("org.hsqldb", &["hsqldb"]),
-    ("dom4j", &["dom4j"]),
     ("javax.mail", &["mail"]),
-    ("log4j", &["log4j"]),
-    ("commons-collections", &["commons-collections"]),
-    ("commons-fileupload", &["commons-fileupload"]),
-    ("commons-beanutils", &["commons-beanutils"]),
-    ("commons-httpclient", &["commons-httpclient"]),
-    ("commons-io", &["commons-io"]),
-    ("commons-lang", &["commons-lang"]),
     ("xerces", &["xercesImpl"]),
-    ("xalan", &["xalan"]),
+    ("org.tukaani", &["xz"]),
+    ("org.ow2.asm", &["asm", "asm-analysis", "asm-commons", "asm-tree", "asm-util"]),
+    ("com.google.code.findbugs", &["jsr305"]),
+    ("com.mchange", &["c3p0", "mchange-commons-java"]),
+    ("com.oracle.database.jdbc", &["ojdbc8", "ojdbc10", "ojdbc11"]),
+    ("com.squareup.retrofit2", &["retrofit"]),
+    (
+        "io.grpc",
+        &[
+            "grpc-api",
+            "grpc-core",
+            "grpc-context",
+            "grpc-netty",
+            "grpc-netty-shaded",
+            "grpc-okhttp",
+            "grpc-protobuf",
+            "grpc-stub",
+        ],
+    ),
+    (
+        "io.micronaut",
+        &[
+            "micronaut-core",
+            "micronaut-http",
+            "micronaut-http-client",
+            "micronaut-http-server",
+            "micronaut-http-server-netty",
+        ],
+    ),
+    ("javax.inject", &["javax.inject"]),
+    ("net.java.dev.jna", &["jna", "jna-platform"]),
+    ("org.apache.derby", &["derby", "derbyclient", "derbynet"]),
+    ("org.apache.ivy", &["ivy"]),
+    ("org.apache.kafka", &["kafka-clients", "kafka-streams", "kafka_2.12", "kafka_2.13", "connect-runtime"]),
+    ("org.apache.thrift", &["libthrift"]),
+    ("org.lz4", &["lz4-java", "lz4-pure-java"]),
+    ("org.mozilla", &["rhino"]),
+    ("org.quartz-scheduler", &["quartz", "quartz-jobs"]),
     ("net.minidev", &["json-smart", "accessors-smart"]),
 ];
 
@@ -74,6 +148,8 @@ const PREFIXES: &[(&str, &str)] = &[
     ("spring-session-", "org.springframework.session"),
     ("spring-batch-", "org.springframework.batch"),
     ("tomcat-embed-", "org.apache.tomcat.embed"),
+    ("armeria", "com.linecorp.armeria"),
+    ("solr-", "org.apache.solr"),
     ("lucene-", "org.apache.lucene"),
     ("kotlin-", "org.jetbrains.kotlin"),
     ("bcprov-", "org.bouncycastle"),

@@ -3,12 +3,15 @@
 //! 1. Each `pom.properties` is a package with the group, artifact and version it states (its path stands in for what it
 //!    does not). One whose artifact begins the file name describes the archive itself, and so does a single one.
 //! 2. Otherwise the archive itself is one more package, if its file name or manifest states a version, or its manifest a
-//!    name. The artifact is the file name before the version, because repositories name files so and titles are prose.
+//!    name. The artifact is the file name before the version, because repositories name files so and titles are prose; of a
+//!    file name without a version, a title or bundle name that looks like an artifact is believed first.
 //!    The version is the file name's, then `Implementation-Version`, `Bundle-Version`, `Plugin-Version`,
 //!    `Specification-Version`.
 //! 3. Its group is the first of: what the manifest or a Maven repository's directories say outright, [`groups`], a
 //!    bundle or module name that holds the artifact, `Implementation-Vendor-Id`, a bundle or module name of two parts.
 //!    Without a group the name is the artifact alone, which no advisory matches: a wrong group would match wrong ones.
+
+use std::collections::HashSet;
 
 use super::groups;
 use super::manifest::{self, Attributes};
@@ -45,21 +48,18 @@ impl Descriptor {
 /// The packages that the archive with this path is, its own first.
 pub(super) fn packages(path: &str, texts: &Texts) -> Vec<PackageFact> {
     let file = FileName::of(path, &texts.manifest);
-    let mut stated: Vec<Coordinates> = Vec::new();
+    let (mut stated, mut seen) = (Vec::<Coordinates>::new(), HashSet::new());
     for (path, properties) in &texts.properties {
-        stated.extend(Coordinates::of_properties(path, properties).filter(|it| !stated.contains(it)));
+        stated.extend(Coordinates::of_properties(path, properties).filter(|it| seen.insert(it.clone())));
     }
-    let own = match stated.iter().position(|it| file.stem.starts_with(&it.artifact) && file.agrees_with(&it.version)) {
-        None if stated.len() == 1 && file.version.is_none_or(|version| version == stated[0].version) => Some(0),
-        own => own,
-    };
-    match own {
-        Some(own) => stated[..=own].rotate_right(1),
-        None => {
-            if let Some(own) = own_coordinates(path, &file, texts).filter(|own| !stated.contains(own)) {
-                stated.insert(0, own);
-            }
-        }
+    let describes_file = |it: &&Coordinates| file.stem.starts_with(&it.artifact) && file.agrees_with(&it.version);
+    let single = stated.len() == 1 && file.version.is_none_or(|version| version == stated[0].version);
+    let longest = stated.iter().filter(describes_file).max_by_key(|it| it.artifact.len()).cloned();
+    let own = longest.or_else(|| stated.first().filter(|_| single).cloned());
+    let own = own.map(|it| it.with_version_of(&file)).or_else(|| own_coordinates(path, &file, texts));
+    if let Some(own) = own {
+        stated.retain(|it| (&it.group, &it.artifact) != (&own.group, &own.artifact));
+        stated.insert(0, own);
     }
     let mut packages: Vec<_> = stated.into_iter().map(Coordinates::into_package).collect();
     if let (Some(first), Some(license)) = (packages.first_mut(), texts.manifest.get("bundle-license")) {
@@ -69,7 +69,7 @@ pub(super) fn packages(path: &str, texts: &Texts) -> Vec<PackageFact> {
 }
 
 /// A Maven package's coordinates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Coordinates {
     /// Empty when not known.
     group: String,
@@ -91,6 +91,10 @@ impl Coordinates {
         })
     }
 
+    fn with_version_of(self, file: &FileName<'_>) -> Self {
+        if self.version.is_empty() { Self { version: file.version.unwrap_or("").to_owned(), ..self } } else { self }
+    }
+
     fn into_package(self) -> PackageFact {
         let name = if self.group.is_empty() { self.artifact } else { format!("{}:{}", self.group, self.artifact) };
         PackageFact::new(PackageType::Maven, name, self.version)
@@ -106,6 +110,10 @@ fn own_coordinates(path: &str, file: &FileName<'_>, texts: &Texts) -> Option<Coo
     let artifact = match (file.version, title) {
         // `app.jar`: whoever renamed it left the title alone.
         (None, Some(title)) => title,
+        // `catalina.jar` of a Tomcat installation is `org.apache.tomcat-catalina`, published as `tomcat-catalina`.
+        (None, None) => {
+            manifest("bundle-symbolicname").and_then(|name| longer_name(name, file.stem)).unwrap_or(file.stem)
+        }
         _ => file.artifact,
     };
     let version = file.version.or_else(|| manifest_version(&texts.manifest)).unwrap_or("");
@@ -135,6 +143,12 @@ fn is_artifact_name(title: &str) -> bool {
     title.starts_with(|c: char| c.is_ascii_lowercase()) && title.chars().all(allowed)
 }
 
+/// The last part of a bundle's name, when it ends with `-<stem>`.
+fn longer_name<'a>(bundle: &'a str, stem: &str) -> Option<&'a str> {
+    let last = bundle.split(';').next()?.trim().rsplit('.').next()?;
+    last.strip_suffix(stem)?.ends_with('-').then_some(last)
+}
+
 fn group(path: &str, artifact: &str, texts: &Texts) -> Option<String> {
     let manifest = |name: &str| texts.manifest.get(name).map(String::as_str).filter(|value| is_stated(value));
     // `org.elasticsearch#server;7.10.0`, as Gradle's Nebula plugins write it.
@@ -146,12 +160,19 @@ fn group(path: &str, artifact: &str, texts: &Texts) -> Option<String> {
     if let Some(group) = group_of_repository_path(path, artifact) {
         return Some(group);
     }
+    if let Some(group) = groups::well_known(artifact) {
+        return Some(group.to_owned());
+    }
+    if !texts.properties.is_empty() {
+        // Builds that merge jars keep the manifest of one of them.
+        return None;
+    }
     let bundle = manifest("bundle-symbolicname").map(|name| name.split(';').next().unwrap_or(name).trim());
     let names: Vec<_> = [bundle, manifest("automatic-module-name")].into_iter().flatten().collect();
     let of_two_parts = || names.iter().copied().find(|name| is_dotted(name) && name.matches('.').count() == 1);
-    groups::well_known(artifact)
-        .or_else(|| names.iter().find_map(|name| group_holding(name, artifact)))
-        .or_else(|| manifest("implementation-vendor-id").filter(|id| is_dotted(id)))
+    let holding = names.iter().find_map(|name| group_holding(name, artifact));
+    holding
+        .or_else(|| manifest("implementation-vendor-id").filter(|id| is_dotted(id) && !groups::is_organisation(id)))
         .or_else(of_two_parts)
         .map(str::to_owned)
 }
@@ -221,9 +242,8 @@ fn split_version(stem: &str) -> Option<(&str, &str)> {
     let starts = stem.match_indices('-').map(|(at, _)| at);
     let at = starts.filter(|&at| starts_with_digit(&stem[at + 1..])).find(|&at| is_version(&stem[at + 1..]))?;
     let mut version = &stem[at + 1..];
-    while let Some((before, word)) = version.rsplit_once('-').filter(|(_, word)| is_classifier(word)) {
+    while let Some((before, _)) = version.rsplit_once('-').filter(|(_, word)| is_classifier(word)) {
         version = before;
-        debug_assert!(!word.is_empty());
     }
     Some((&stem[..at], version)).filter(|(artifact, _)| !artifact.is_empty())
 }
@@ -250,6 +270,7 @@ fn is_qualifier(word: &str) -> bool {
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_ascii_lowercase();
     let qualifiers = [
         "alpha",
+        "stable",
         "beta",
         "rc",
         "cr",
@@ -291,4 +312,83 @@ fn is_classifier(word: &str) -> bool {
         "musl",
     ];
     words.contains(&word) || systems.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_part_where_the_version_begins() {
+        for (stem, expected) in [
+            ("guava-32.1.2-jre", Some(("guava", "32.1.2-jre"))),
+            ("log4j-1.2-api-2.14.1", Some(("log4j-1.2-api", "2.14.1"))),
+            (
+                "netty-transport-native-epoll-4.1.86.Final-linux-x86_64",
+                Some(("netty-transport-native-epoll", "4.1.86.Final")),
+            ),
+            (
+                "plexus-container-default-1.0-alpha-9-stable-1",
+                Some(("plexus-container-default", "1.0-alpha-9-stable-1")),
+            ),
+            ("app-1.0-20210101.123456-1", Some(("app", "1.0-20210101.123456-1"))),
+            ("bcprov-jdk15on-1.70", Some(("bcprov-jdk15on", "1.70"))),
+            ("shop-1.4-jar-with-dependencies", Some(("shop", "1.4"))),
+            ("javax.inject-1", Some(("javax.inject", "1"))),
+            ("ojdbc8", None),
+            ("-1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(split_version(stem), expected, "{stem}");
+        }
+    }
+
+    fn check(path: &str, manifest: &[(&str, &str)], expected: &[&str]) {
+        let manifest = manifest.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let found = packages(path, &Texts { manifest, ..Texts::default() });
+        let found: Vec<_> = found.iter().map(|it| format!("{} {}", it.name, it.version)).collect();
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn a_group_comes_from_what_says_it_most_surely() {
+        let bundle = |name| [("bundle-symbolicname", name), ("implementation-vendor-id", "org.vendor")];
+        check(
+            "lib/reactor-core-3.4.0.jar",
+            &bundle("io.projectreactor.reactor-core"),
+            &["io.projectreactor:reactor-core 3.4.0"],
+        );
+        check("lib/widget-2.0.jar", &bundle("com.acme.widget"), &["com.acme.widget:widget 2.0"]);
+        check("lib/widget-2.0.jar", &bundle("something"), &["org.vendor:widget 2.0"]);
+        check("lib/widget-2.0.jar", &[("implementation-vendor-id", "org.apache")], &["widget 2.0"]);
+        check("lib/okhttp-4.9.0.jar", &[], &["com.squareup.okhttp3:okhttp 4.9.0"]);
+        check("root/.m2/repository/org/acme/tool/1.2/tool-1.2.jar", &[], &["org.acme:tool 1.2"]);
+        check(
+            "home/.gradle/caches/modules-2/files-2.1/org.acme/tool/1.2/0a1b/tool-1.2.jar",
+            &[],
+            &["org.acme:tool 1.2"],
+        );
+        check(
+            "lib/server-7.10.0.jar",
+            &[("implementation-title", "org.elasticsearch#server;7.10.0")],
+            &["org.elasticsearch:server 7.10.0"],
+        );
+    }
+
+    #[test]
+    fn an_archive_that_nothing_names_is_no_package() {
+        check("app.jar", &[], &[]);
+        check("lib/acme-1.0-sources.jar", &[], &[]);
+        check("app.jar", &[("implementation-title", "shop"), ("implementation-version", "1.4")], &["shop 1.4"]);
+        check(
+            "lib/ojdbc8.jar",
+            &[("implementation-title", "JDBC"), ("implementation-version", "19.3.0.0.0")],
+            &["com.oracle.database.jdbc:ojdbc8 19.3.0.0.0"],
+        );
+        check(
+            "lib/lucene-core.jar",
+            &[("implementation-version", "8.0.0 2ae474")],
+            &["org.apache.lucene:lucene-core 8.0.0"],
+        );
+    }
 }
