@@ -3,7 +3,8 @@
 //! 1. Each `pom.properties` is a package with the group, artifact and version it states (its path stands in for what it
 //!    does not). One whose artifact begins the file name describes the archive itself, and so does a single one.
 //! 2. Otherwise the archive itself is one more package, if its file name or manifest states a version, or its manifest a
-//!    name. The artifact is the file name before the version, because repositories name files so and titles are prose.
+//!    name. The artifact is the file name before the version, because repositories name files so and titles are prose; of a
+//!    file name without a version, a title or bundle name that looks like an artifact is believed first.
 //!    The version is the file name's, then `Implementation-Version`, `Bundle-Version`, `Plugin-Version`,
 //!    `Specification-Version`.
 //! 3. Its group is the first of: what the manifest or a Maven repository's directories say outright, [`groups`], a
@@ -109,6 +110,10 @@ fn own_coordinates(path: &str, file: &FileName<'_>, texts: &Texts) -> Option<Coo
     let artifact = match (file.version, title) {
         // `app.jar`: whoever renamed it left the title alone.
         (None, Some(title)) => title,
+        // `catalina.jar` of a Tomcat installation is `org.apache.tomcat-catalina`, published as `tomcat-catalina`.
+        (None, None) => {
+            manifest("bundle-symbolicname").and_then(|name| longer_name(name, file.stem)).unwrap_or(file.stem)
+        }
         _ => file.artifact,
     };
     let version = file.version.or_else(|| manifest_version(&texts.manifest)).unwrap_or("");
@@ -136,6 +141,12 @@ fn is_stated(value: &str) -> bool {
 fn is_artifact_name(title: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     title.starts_with(|c: char| c.is_ascii_lowercase()) && title.chars().all(allowed)
+}
+
+/// The last part of a bundle's name, when it ends with `-<stem>`.
+fn longer_name<'a>(bundle: &'a str, stem: &str) -> Option<&'a str> {
+    let last = bundle.split(';').next()?.trim().rsplit('.').next()?;
+    last.strip_suffix(stem)?.ends_with('-').then_some(last)
 }
 
 fn group(path: &str, artifact: &str, texts: &Texts) -> Option<String> {
@@ -372,7 +383,7 @@ mod tests {
         check(
             "lib/ojdbc8.jar",
             &[("implementation-title", "JDBC"), ("implementation-version", "19.3.0.0.0")],
-            &["ojdbc8 19.3.0.0.0"],
+            &["com.oracle.database.jdbc:ojdbc8 19.3.0.0.0"],
         );
         check(
             "lib/lucene-core.jar",
