@@ -1,0 +1,378 @@
+//! OSV records (schema 1.7, <https://ossf.github.io/osv-schema/>), reduced to what matching and reporting need.
+
+use model::advisory::{Advisory, Affected, RangeEnd, StatedSeverity, VersionRange};
+use model::ecosystem::{normalise_name, scheme_of};
+use model::finding::Severity;
+use model::version::Scheme;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ranges::{Event, covers, intervals};
+use super::{cve, nullable, rpm, source};
+
+/// Pages kept per record; more is noise beside a finding.
+const REFERENCES_MAX: usize = 3;
+/// Longest ecosystem, name, version or id. Longer ones are no package's, and each is stored as it is.
+const WORD_BYTES_MAX: usize = 4096;
+/// Longest summary kept.
+const SUMMARY_BYTES_MAX: usize = 2048;
+
+/// What one record says, and what in it could not be used.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parsed {
+    /// The record.
+    pub advisory: Advisory,
+    /// It lists versions one by one up to some day, so a version that is absent may be affected all the same.
+    pub enumerated_only: bool,
+    /// What made no sense, each as a clause to put after the record's id.
+    pub problems: Vec<String>,
+}
+
+/// The JSON of a record. Unknown fields are skipped; a field of the wrong type makes the record a problem.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Record {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) modified: String,
+    #[serde(deserialize_with = "nullable")]
+    published: String,
+    withdrawn: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    aliases: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    upstream: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    related: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    summary: String,
+    #[serde(deserialize_with = "nullable")]
+    severity: Vec<RawSeverity>,
+    pub(crate) affected: Option<Vec<RawAffected>>,
+    #[serde(deserialize_with = "nullable")]
+    references: Vec<RawReference>,
+    #[serde(deserialize_with = "nullable")]
+    database_specific: RawSpecific,
+    // What documents of other formats have, so that one pass over the JSON both tells them apart and reads them.
+    pub(crate) state: Value,
+    pub(crate) assigner: Value,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) cvss: Vec<cve::RawScore>,
+    pub(crate) vulnerabilities: Option<Vec<cve::KevEntry>>,
+    #[serde(rename = "dateReleased", alias = "asOf")]
+    pub(crate) released: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawSeverity {
+    r#type: String,
+    score: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct RawAffected {
+    #[serde(deserialize_with = "nullable")]
+    package: RawPackage,
+    #[serde(deserialize_with = "nullable")]
+    ranges: Vec<RawRange>,
+    #[serde(deserialize_with = "nullable")]
+    versions: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    severity: Vec<RawSeverity>,
+    #[serde(deserialize_with = "nullable")]
+    ecosystem_specific: RawSpecific,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawPackage {
+    ecosystem: String,
+    name: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawRange {
+    r#type: String,
+    #[serde(deserialize_with = "nullable")]
+    events: Vec<RawEvent>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawEvent {
+    introduced: Option<String>,
+    fixed: Option<String>,
+    last_affected: Option<String>,
+    limit: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawReference {
+    #[serde(deserialize_with = "nullable")]
+    url: String,
+}
+
+/// `database_specific` and `ecosystem_specific`: each database's own, so nothing about a field's type is promised.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawSpecific {
+    source: Value,
+    severity: Value,
+    cvss_scores: Value,
+    versions_enumerated: Value,
+    status: Value,
+    urgency: Value,
+    cpes: Value,
+    module: Value,
+    rpmmod: Value,
+}
+
+/// Reads one record.
+///
+/// # Errors
+///
+/// When it is not JSON, has fields of the wrong type, or lacks an id.
+pub fn parse(json: &str) -> Result<Parsed, String> {
+    let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    understand(record)
+}
+
+/// Turns the JSON's shape into ours.
+pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
+    if record.id.trim().is_empty() {
+        return Err("a record without an id".into());
+    }
+    if record.id.len() > WORD_BYTES_MAX {
+        return Err("a record whose id is longer than any id".into());
+    }
+    let affected = record.affected.unwrap_or_default();
+    let first_ecosystem = affected.first().map_or("", |a| a.package.ecosystem.as_str());
+    let declared = text(&record.database_specific.source);
+    let source = source::publisher(declared.unwrap_or_default(), &record.id, first_ecosystem);
+    let mut parsed = Parsed {
+        enumerated_only: record.database_specific.versions_enumerated == Value::Bool(true),
+        ..Parsed::default()
+    };
+    let withdrawn = record.withdrawn.filter(|date| !date.is_empty());
+    let stated_module = rpm::module_in_summary(&record.summary).map(str::to_owned);
+    let mut entries = Vec::new();
+    for entry in &affected {
+        affected_entry(entry, &source, stated_module.as_deref(), &mut entries, &mut parsed.problems);
+    }
+    if withdrawn.is_none() && affected.is_empty() {
+        parsed.problems.push("names no affected package".into());
+    }
+    streams_from_siblings(&mut entries);
+    let mut severities = severities(&record.severity, &source);
+    severities.extend(specific_severities(&record.database_specific, &source));
+    parsed.advisory = Advisory {
+        id: record.id,
+        source,
+        aliases: record.aliases,
+        upstream: record.upstream,
+        related: record.related,
+        published: record.published,
+        modified: record.modified,
+        withdrawn,
+        summary: shortened(record.summary),
+        severities,
+        references: record
+            .references
+            .into_iter()
+            .map(|r| r.url)
+            .filter(|url| !url.is_empty())
+            .take(REFERENCES_MAX)
+            .collect(),
+        affected: entries,
+    };
+    Ok(parsed)
+}
+
+fn shortened(mut summary: String) -> String {
+    if summary.len() > SUMMARY_BYTES_MAX {
+        let end = (0..=SUMMARY_BYTES_MAX).rev().find(|&at| summary.is_char_boundary(at)).unwrap_or(0);
+        summary.truncate(end);
+    }
+    summary
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+fn severities(raw: &[RawSeverity], source: &str) -> Vec<StatedSeverity> {
+    let stated = raw.iter().filter_map(|severity| {
+        // A distribution's own word has its name as type; a CVSS vector is the word of whoever carries it.
+        let scorer = if severity.r#type.starts_with("CVSS") { source } else { severity.r#type.as_str() };
+        let value = match &severity.score {
+            Value::String(score) if !score.is_empty() => score.clone(),
+            Value::Number(score) => score.to_string(),
+            _ => return None,
+        };
+        Some(StatedSeverity { scorer: if scorer.is_empty() { source.into() } else { scorer.into() }, value })
+    });
+    stated.collect()
+}
+
+/// Severities that databases put beside the schema: numbers (RubySec), words (GitHub), urgencies (Debian).
+fn specific_severities(specific: &RawSpecific, source: &str) -> Vec<StatedSeverity> {
+    let mut values: Vec<String> = Vec::new();
+    for version in ["cvss_v4", "cvss_v3", "cvss_v2"] {
+        values.extend(specific.cvss_scores.get(version).and_then(Value::as_f64).map(|score| score.to_string()));
+    }
+    for word in [&specific.severity, &specific.urgency] {
+        values.extend(text(word).filter(|word| Severity::parse(word).is_some()).map(str::to_lowercase));
+    }
+    values.into_iter().map(|value| StatedSeverity { scorer: source.to_owned(), value }).collect()
+}
+
+fn affected_entry(
+    entry: &RawAffected,
+    source: &str,
+    stated_module: Option<&str>,
+    entries: &mut Vec<Affected>,
+    problems: &mut Vec<String>,
+) {
+    let (ecosystem, name) = (entry.package.ecosystem.as_str(), entry.package.name.as_str());
+    // Without a package only git ranges are meant, which no installed package is compared with.
+    if ecosystem.is_empty() || name.is_empty() {
+        return;
+    }
+    if ecosystem.len() > WORD_BYTES_MAX || name.len() > WORD_BYTES_MAX {
+        problems.push("an ecosystem or package name longer than any".into());
+        return;
+    }
+    let status = text(&entry.ecosystem_specific.status)
+        .or_else(|| text(&entry.ecosystem_specific.urgency).filter(|urgency| *urgency == "end-of-life"));
+    if matches!(status, Some("not-affected" | "not_affected" | "known_not_affected" | "false-positive" | "DNE")) {
+        return;
+    }
+    let Some(scheme) = scheme_of(ecosystem) else {
+        problems.push(format!("ecosystem `{ecosystem}`, whose version order is not known"));
+        return;
+    };
+    let name = normalise_name(ecosystem, name);
+    let (ranges, versions) = spans(scheme, entry, &name, problems);
+    if ranges.is_empty() && versions.is_empty() {
+        problems.push(format!("no usable version range for `{name}` in {ecosystem}"));
+        return;
+    }
+    let module = module_of(entry, &name, &ranges, stated_module);
+    let mut severities = severities(&entry.severity, source);
+    severities.extend(specific_severities(&entry.ecosystem_specific, source));
+    let template = Affected {
+        name,
+        ranges,
+        versions,
+        status: status.map(str::to_owned),
+        module,
+        severities,
+        ecosystem: String::new(),
+    };
+    let ecosystems = ecosystems_of(entry, ecosystem);
+    if ecosystems.is_empty() {
+        problems.push(format!("no product (CPE) for `{}` in {ecosystem}", template.name));
+    }
+    entries.extend(ecosystems.into_iter().map(|ecosystem| Affected { ecosystem, ..template.clone() }));
+}
+
+/// The ecosystems of an entry: its own, or for Red Hat one per product.
+fn ecosystems_of(entry: &RawAffected, ecosystem: &str) -> Vec<String> {
+    if ecosystem != "Red Hat" {
+        return vec![rpm::normalise_ecosystem(ecosystem).unwrap_or_else(|| ecosystem.to_owned())];
+    }
+    let cpes = entry.ecosystem_specific.cpes.as_array().map_or(&[][..], Vec::as_slice);
+    let mut products: Vec<String> = cpes.iter().filter_map(Value::as_str).filter_map(rpm::ecosystem_of_cpe).collect();
+    products.sort();
+    products.dedup();
+    products
+}
+
+/// The intervals, and the versions named one by one that no interval covers.
+fn spans(
+    scheme: Scheme,
+    entry: &RawAffected,
+    name: &str,
+    problems: &mut Vec<String>,
+) -> (Vec<VersionRange>, Vec<String>) {
+    let mut ranges = Vec::new();
+    for range in entry.ranges.iter().filter(|range| !range.r#type.eq_ignore_ascii_case("GIT")) {
+        let events: Vec<Event> = range.events.iter().flat_map(events_of).collect();
+        if events.iter().any(|event| matches!(event, Event::Introduced(v) | Event::Fixed(v) | Event::LastAffected(v) | Event::Limit(v) if v.len() > WORD_BYTES_MAX)) {
+            problems.push(format!("a version of `{name}` longer than any"));
+            continue;
+        }
+        let (found, problem) = intervals(scheme, &events);
+        ranges.extend(found);
+        problems.extend(problem.map(|problem| format!("{problem} (`{name}`)")));
+    }
+    let covered = |version: &str| {
+        ranges.iter().any(|range: &VersionRange| {
+            let end = match &range.end {
+                RangeEnd::Open => RangeEnd::Open,
+                RangeEnd::Fixed(v) => RangeEnd::Fixed(v.as_str()),
+                RangeEnd::LastAffected(v) => RangeEnd::LastAffected(v.as_str()),
+                RangeEnd::Exactly => RangeEnd::Exactly,
+            };
+            covers(scheme, version, range.introduced.as_deref(), end) == Some(true)
+        })
+    };
+    let mut versions: Vec<String> = entry
+        .versions
+        .iter()
+        .filter(|version| !version.is_empty() && version.len() <= WORD_BYTES_MAX && !covered(version))
+        .cloned()
+        .collect();
+    versions.sort();
+    versions.dedup();
+    (ranges, versions)
+}
+
+fn events_of(raw: &RawEvent) -> impl Iterator<Item = Event> {
+    let event = |version: &Option<String>, make: fn(String) -> Event| version.clone().map(make);
+    [
+        event(&raw.introduced, Event::Introduced),
+        event(&raw.fixed, Event::Fixed),
+        event(&raw.last_affected, Event::LastAffected),
+        event(&raw.limit, Event::Limit),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The module stream an entry is for: as stated, as its name says, or unknown where only the fix betrays a module.
+fn module_of(entry: &RawAffected, name: &str, ranges: &[VersionRange], stated: Option<&str>) -> Option<String> {
+    let specific = &entry.ecosystem_specific;
+    if let Some(module) =
+        text(&specific.module).or_else(|| text(&specific.rpmmod)).or_else(|| rpm::module_in_name(name))
+    {
+        return Some(module.to_owned());
+    }
+    let modular = ranges.iter().any(|range| match &range.end {
+        RangeEnd::Fixed(version) | RangeEnd::LastAffected(version) => rpm::is_modular(version),
+        _ => false,
+    });
+    modular.then(|| stated.unwrap_or_default().to_owned())
+}
+
+/// Fills in streams that the advisory does not state but one of its packages gives away.
+fn streams_from_siblings(entries: &mut [Affected]) {
+    if !entries.iter().any(|entry| entry.module.as_deref() == Some("")) {
+        return;
+    }
+    let fixes = entries.iter().filter(|entry| entry.module.as_deref() == Some("")).flat_map(|entry| {
+        entry.ranges.iter().filter_map(|range| match &range.end {
+            RangeEnd::Fixed(version) => Some((entry.name.as_str(), version.as_str())),
+            _ => None,
+        })
+    });
+    let Some(module) = rpm::module_of_siblings(fixes) else { return };
+    for entry in entries.iter_mut().filter(|entry| entry.module.as_deref() == Some("")) {
+        entry.module = Some(module.clone());
+    }
+}
