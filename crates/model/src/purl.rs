@@ -5,6 +5,8 @@
 //!
 //! **Never:** nothing here is checked against reality. A parsed purl is somebody's claim.
 
+mod vendor;
+
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -96,7 +98,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'
 pub fn render(parts: &PurlParts<'_>) -> String {
     let mut purl = format!("pkg:{}", encode(&parts.kind.as_str().to_ascii_lowercase()));
     if let Some(distro) = parts.distro.filter(|distro| parts.kind.is_os() && !distro.id.is_empty()) {
-        push_segment(&mut purl, namespace_of(&distro.id));
+        push_segment(&mut purl, vendor::namespace_of(&distro.id));
     }
     push_name(&mut purl, parts.kind, parts.name);
     let (epoch, version) = match (parts.kind, parts.version.split_once(':')) {
@@ -206,7 +208,7 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
         version = format!("{epoch}:{version}");
     }
     let (distro, name) = match kind.is_os() {
-        true => (distro_of(segments.first().map(String::as_str), distro.as_deref()), name),
+        true => (vendor::distro_of(segments.first().map(String::as_str), distro.as_deref()), name),
         false => (None, joined_name(&kind, segments, name)),
     };
     let source = upstream.and_then(|upstream| source_of(&upstream, &version));
@@ -282,84 +284,4 @@ fn source_of(upstream: &str, version: &str) -> Option<SourcePackage> {
         Some((name, version)) if !name.is_empty() && !version.is_empty() => source(name, version),
         _ => source(upstream, version),
     }
-}
-
-/// The vendor in a purl, for a distribution's `ID`.
-fn namespace_of(id: &str) -> &str {
-    match id {
-        "rhel" => "redhat",
-        other => other,
-    }
-}
-
-/// A distribution's `ID`, for what tools write instead.
-fn id_of(vendor: &str) -> String {
-    match vendor.to_ascii_lowercase().as_str() {
-        "redhat" => "rhel".to_owned(),
-        "oracle" => "ol".to_owned(),
-        "amazon" => "amzn".to_owned(),
-        "rockylinux" => "rocky".to_owned(),
-        "alma" => "almalinux".to_owned(),
-        "opensuse.leap" => "opensuse-leap".to_owned(),
-        "opensuse.tumbleweed" => "opensuse-tumbleweed".to_owned(),
-        "suse linux enterprise server" => "sles".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-/// Reads `debian-12`, `debian-bookworm`, `alpine-3.18.4`; where the id is missing (`12`, `bookworm`) the vendor has it.
-fn distro_of(vendor: Option<&str>, qualifier: Option<&str>) -> Option<Distro> {
-    let vendor = vendor.filter(|vendor| !vendor.is_empty());
-    let distro = |id: &str, version_id: Option<&str>| Distro {
-        id: id_of(id),
-        version_id: version_id.map(str::to_owned),
-        ..Distro::default()
-    };
-    let Some(qualifier) = qualifier else { return vendor.map(|vendor| distro(vendor, None)) };
-    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    if starts_with_digit(qualifier) {
-        return vendor.map(|vendor| distro(vendor, Some(qualifier)));
-    }
-    let (id, release) = match qualifier.rsplit_once('-') {
-        Some((id, release)) if !id.is_empty() && (starts_with_digit(release) || codename(release).is_some()) => {
-            (Some(id), release)
-        }
-        _ => (None, qualifier),
-    };
-    match (codename(release), id) {
-        (Some((owner, version)), id) => Some(Distro {
-            codename: Some(release.to_ascii_lowercase()),
-            ..distro(id.or(vendor).unwrap_or(owner), Some(version))
-        }),
-        (None, Some(id)) => Some(distro(id, Some(release))),
-        (None, None) => Some(distro(qualifier, None)),
-    }
-}
-
-/// Whose code name it is, and the `VERSION_ID` it stands for.
-fn codename(name: &str) -> Option<(&'static str, &'static str)> {
-    const CODENAMES: &[(&str, &str, &str)] = &[
-        ("wheezy", "debian", "7"),
-        ("jessie", "debian", "8"),
-        ("stretch", "debian", "9"),
-        ("buster", "debian", "10"),
-        ("bullseye", "debian", "11"),
-        ("bookworm", "debian", "12"),
-        ("trixie", "debian", "13"),
-        ("forky", "debian", "14"),
-        ("trusty", "ubuntu", "14.04"),
-        ("xenial", "ubuntu", "16.04"),
-        ("bionic", "ubuntu", "18.04"),
-        ("focal", "ubuntu", "20.04"),
-        ("jammy", "ubuntu", "22.04"),
-        ("kinetic", "ubuntu", "22.10"),
-        ("lunar", "ubuntu", "23.04"),
-        ("mantic", "ubuntu", "23.10"),
-        ("noble", "ubuntu", "24.04"),
-        ("oracular", "ubuntu", "24.10"),
-        ("plucky", "ubuntu", "25.04"),
-        ("questing", "ubuntu", "25.10"),
-    ];
-    let known = CODENAMES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name));
-    known.map(|(_, owner, version)| (*owner, *version))
 }

@@ -46,6 +46,48 @@ fn every_scheme_agrees_with_its_reference() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Comparisons from apk-tools' own test list, those where zeros, suffixes and revisions meet.
+#[test]
+fn apk_agrees_with_its_own_tests() {
+    for line in [
+        "3.1_p17 > 1.06-r6",
+        "1.06-r6 < 006",
+        "006 > 1.0.0",
+        "3.0.0-r2 < 021109-r3",
+        "021109-r3 < 20060512",
+        "0.17-r2 < 1.05-r4",
+        "1.02.07 < 1.02.10-r1",
+        "2.02.06 < 2.02.10",
+        "1.07-r1 < 1.07.5",
+        "1.07 < 1.19",
+        "0.98 < 1.00",
+        "1.39 > 1.00_beta2",
+        "02.08.01b < 4.77",
+        "1.2.07.8 < 1.2.12.04",
+        "1.2.12.04 < 1.2.12.05",
+        "3.9.8-r5 > 2.01.01_alpha10",
+        "0.20070118 < 0.20070207_rc1",
+        "4.5.14 > 4.09-r1",
+        "0.9.28.1 < 087-r1",
+        "013 < 014-r1",
+        "1.1 > 1.1_alpha1",
+        "1.3_alpha < 1.3_alpha2",
+        "0.10.1_rc1 > 0.9.11",
+        "2.5.1-r8 < 2.5.1a-r1",
+        "4.3_p2-r5 < 4.4_p1-r6",
+        "4.5_p1-r1 > 4.5_p1",
+        "0.9.8c-r1 < 0.9.8d",
+        "7.0.17 < 7.0.174",
+        "1.0_p10-r0 > 1.0_p9-r0",
+        "1.3_pre1-r1 < 1.3.2",
+        "0.1.0_alpha_pre2 < 0.1.0_alpha",
+        "1.0.0_pre20191002222144-r0 < 1.0.0_pre20210530193627-r0",
+    ] {
+        let [a, sign, b] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        assert_eq!(answer(Scheme::Apk, a, b), if sign == "<" { "-1" } else { "1" }, "{line}");
+    }
+}
+
 /// Every valid version of a table.
 fn valid_versions(scheme: Scheme) -> Vec<String> {
     // Maven's own rules contradict themselves on versions that nobody publishes (`0-alpha` < `0` < `a` < `0-alpha`), so
