@@ -1,6 +1,6 @@
 //! What we decide: policies, exceptions, verdicts.
 //!
-//! A policy names the stages it applies at, a condition over [`facts`], and an action. [`PolicySet::load`] reads them from
+//! A policy names the stages it applies at, a condition over facts ([`fact_table`]), and an action. [`PolicySet::load`] reads them from
 //! YAML and reports every mistake with its line; [`PolicySet::evaluate`] says what they make of a [`Subject`], with
 //! [`Exceptions`] applied. The same facts, policies and exceptions hold at build, admission and runtime.
 //!
