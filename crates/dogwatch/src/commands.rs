@@ -9,11 +9,11 @@ pub(crate) mod scan;
 use std::path::Path;
 
 use anyhow::Context;
-use scan_crate::inspect::{InspectOptions, image_catalogers};
-use scan_crate::bases::Bases;
-use scan_crate::cache::Cache;
-use scan_crate::source::{Platform, RegistryOptions, SourceOptions};
-use scan_crate::target::Target;
+use ::scan::inspect::{InspectOptions, image_catalogers};
+use ::scan::bases::Bases;
+use ::scan::cache::Cache;
+use ::scan::source::{Platform, RegistryOptions, SourceOptions};
+use ::scan::target::Target;
 
 use crate::cli::SourceArguments;
 use crate::console::{Failure, Hint, note};
@@ -21,7 +21,7 @@ use crate::paths;
 
 /// Reads the target from the command line.
 fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
-    let target: Target = text.parse().map_err(|error: scan_crate::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
+    let target: Target = text.parse().map_err(|error: ::scan::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
     if arguments.offline && matches!(target, Target::Registry(_)) {
         let hint = "save the image to a file and scan that: `docker-archive:FILE`, `oci-dir:DIR`".to_owned();
         return Err(anyhow::anyhow!("`{text}` is in a registry, and `--offline` forbids the network")).hint(Some(hint));

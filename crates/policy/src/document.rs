@@ -62,7 +62,7 @@ pub(crate) const SEVERITIES: &[(&str, Severity)] = &[
 pub(crate) fn read(file: &str, text: &str, policies: &mut Vec<Policy>, errors: &mut Vec<Diagnostic>) {
     let mut reader = Reader::new(file, text);
     let documents = reader.documents();
-    if documents.is_empty() && reader.errors.is_empty() {
+    if documents.is_empty() && reader.is_content() {
         reader.report(
             "empty",
             "the file holds no policy",
@@ -82,7 +82,7 @@ pub(crate) fn read(file: &str, text: &str, policies: &mut Vec<Policy>, errors: &
         }
         policies.push(policy);
     }
-    errors.append(&mut reader.errors);
+    errors.extend(reader.into_errors());
 }
 
 /// The first document must say which version of the format the file is written in.

@@ -116,12 +116,17 @@ impl<'de> Deserialize<'de> for Yaml {
 pub(crate) struct Reader<'a> {
     pub(crate) file: &'a str,
     pub(crate) source: &'a str,
-    pub(crate) errors: Vec<Diagnostic>,
+    errors: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(file: &'a str, source: &'a str) -> Self {
         Self { file, source, errors: Vec::new() }
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_content(&self) -> bool {
+        self.errors.is_empty()
     }
 
     /// The documents of the file; empty ones are left out.
@@ -132,6 +137,8 @@ impl<'a> Reader<'a> {
             return Vec::new();
         }
         let options = serde_saphyr::options! {
+            // YAML 1.1 reads a bare `no` or `y` as a boolean; a reason may be any word.
+            strict_booleans: true,
             budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, max_nodes: NODES_MAX, max_aliases: 1_000 },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
         };
@@ -145,6 +152,12 @@ impl<'a> Reader<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// What was wrong, in the order of the file.
+    pub(crate) fn into_errors(mut self) -> Vec<Diagnostic> {
+        self.errors.sort_by_key(|error| (error.place.line, error.place.column));
+        self.errors
     }
 
     /// Notes an error at a line, a column and a width.

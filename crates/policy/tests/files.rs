@@ -44,54 +44,54 @@ action: quarantine
 just a text
 ",
         expect![[r#"
-            error[unknown-key]: a policy has no key `conditon`
-             --> policy.yaml:4:1
-              |
-            4 | conditon: finding.kev
-              | ^^^^^^^^
-              = help: did you mean `condition`?
-            error[unknown-value]: `biuld` is no value of `stages`
-             --> policy.yaml:3:10
-              |
-            3 | stages: [biuld, admission]
-              |          ^^^^^
-              = help: one of: build, admission, runtime
-            error[unknown-value]: `denny` is no value of `action`
-             --> policy.yaml:6:9
-              |
-            6 | action: denny
-              |         ^^^^^
-              = help: did you mean `deny`?
             error[missing-key]: `condition` is missing
              --> policy.yaml:1:1
               |
             1 | version: 1
               | ^
               = help: say when it is violated, such as `finding.kev`
-            error[unknown-key]: a policy has no key `colour`
-              --> policy.yaml:13:1
-               |
-            13 | colour: red
-               | ^^^^^^
-               = help: a policy has: version, name, stages, scope, each, condition, severity, rationale, remediation, action
+            error[unknown-value]: `biuld` is no value of `stages`
+             --> policy.yaml:3:10
+              |
+            3 | stages: [biuld, admission]
+              |          ^^^^^
+              = help: did you mean `build`?
+            error[unknown-key]: a policy has no key `conditon`
+             --> policy.yaml:4:1
+              |
+            4 | conditon: finding.kev
+              | ^^^^^^^^
+              = help: did you mean `condition`?
+            error[unknown-value]: `denny` is no value of `action`
+             --> policy.yaml:6:9
+              |
+            6 | action: denny
+              |         ^^^^^
+              = help: did you mean `deny`?
             error[unknown-fact]: there is no fact `finding.sevrity`
               --> policy.yaml:10:12
                |
             10 | condition: finding.sevrity >= HIGH
                |            ^^^^^^^^^^^^^^^
                = help: did you mean `finding.severity`?
-            error[wrong-action]: only what runs can be quarantined
-              --> policy.yaml:20:9
+            error[unknown-key]: a policy has no key `colour`
+              --> policy.yaml:13:1
                |
-            20 | action: quarantine
-               |         ^^^^^^^^^^
-               = help: use `deny`, or apply the policy at `runtime` alone
+            13 | colour: red
+               | ^^^^^^
+               = help: a policy has: version, name, stages, scope, each, condition, severity, rationale, remediation, action
             error[wrong-level]: the condition reads `finding.kev`, which this level does not have
               --> policy.yaml:17:7
                |
             17 | each: image
                |       ^^^^^
                = help: leave `each` out, and it follows from the condition
+            error[wrong-action]: only what runs can be quarantined
+              --> policy.yaml:20:9
+               |
+            20 | action: quarantine
+               |         ^^^^^^^^^^
+               = help: use `deny`, or apply the policy at `runtime` alone
             error[wrong-shape]: a policy is a mapping of keys
               --> policy.yaml:22:1
                |
@@ -119,77 +119,92 @@ fn a_mistake_in_a_condition_is_shown_where_it_stands() {
         let marked: String = place.text.chars().skip(place.column - 1).take(place.width).collect();
         assert_eq!((errors[0].code, marked.as_str()), ("stage-cannot-know", "workload.privileged"), "{text}");
     }
-    refuses(&format!("{head}condition: |\n  finding.severity >= HIGH\n  && finding.epss >\n"), expect![[r#"
+    refuses(
+        &format!("{head}condition: |\n  finding.severity >= HIGH\n  && finding.epss >\n"),
+        expect![[r#"
         error[syntax]: the condition ends where a fact, a value or a closing bracket should follow
          --> policy.yaml:8:20
           |
         8 |   && finding.epss >
           |                    ^
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_a_policy_file_is_refused() {
-    refuses("", expect![[r#"
+    refuses(
+        "",
+        expect![[r#"
         error[empty]: the file holds no policy
          --> policy.yaml:1:1
           |
         1 | 
           | ^
           = help: see docs/policy-facts.md for an example
-    "#]]);
-    refuses("version: 2\nname: [a]\n", expect![[r#"
-        error[unknown-version]: this version of the format is not known
-         --> policy.yaml:1:10
-          |
-        1 | version: 2
-          |          ^
-          = help: write `version: 1`
-        error[wrong-shape]: `name` is a text
-         --> policy.yaml:2:7
-          |
-        2 | name: [a]
-          |       ^
-          = help: quote it
-        error[missing-key]: `stages` is missing
-         --> policy.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          = help: say where it applies: `stages: [build]`, also `admission` and `runtime`
-        error[missing-key]: `rationale` is missing
-         --> policy.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          = help: say in a sentence why the policy exists; violations show it
-        error[missing-key]: `action` is missing
-         --> policy.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          = help: one of: audit, warn, deny, quarantine
-        error[missing-key]: `condition` is missing
-         --> policy.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          = help: say when it is violated, such as `finding.kev`
-    "#]]);
-    refuses("version: 1\nname: a\nname: b\n", expect![[r#"
+    "#]],
+    );
+    refuses(
+        "version: 2\nname: [a]\n",
+        expect![[r#"
+            error[missing-key]: `stages` is missing
+             --> policy.yaml:1:1
+              |
+            1 | version: 2
+              | ^
+              = help: say where it applies: `stages: [build]`, also `admission` and `runtime`
+            error[missing-key]: `rationale` is missing
+             --> policy.yaml:1:1
+              |
+            1 | version: 2
+              | ^
+              = help: say in a sentence why the policy exists; violations show it
+            error[missing-key]: `action` is missing
+             --> policy.yaml:1:1
+              |
+            1 | version: 2
+              | ^
+              = help: one of: audit, warn, deny, quarantine
+            error[missing-key]: `condition` is missing
+             --> policy.yaml:1:1
+              |
+            1 | version: 2
+              | ^
+              = help: say when it is violated, such as `finding.kev`
+            error[unknown-version]: this version of the format is not known
+             --> policy.yaml:1:10
+              |
+            1 | version: 2
+              |          ^
+              = help: write `version: 1`
+            error[wrong-shape]: `name` is a text
+             --> policy.yaml:2:7
+              |
+            2 | name: [a]
+              |       ^
+              = help: quote it
+        "#]],
+    );
+    refuses(
+        "version: 1\nname: a\nname: b\n",
+        expect![[r#"
         error[yaml]: duplicate mapping key: name, set DuplicateKeyPolicy in Options if acceptable at line 3, column 1
          --> policy.yaml:3:1
           |
         3 | name: b
           | ^
-    "#]]);
-    refuses("version: 1\n  name: \"\u{1b}[31m", expect![[r#"
+    "#]],
+    );
+    refuses(
+        "version: 1\n  name: \"\u{1b}[31m",
+        expect![[r#"
         error[yaml]: mapping values are not allowed in this context at line 2, column 7
          --> policy.yaml:2:7
           |
         2 |   name: "�[31m
           |       ^
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -214,18 +229,18 @@ accepted_at: { severity: hihg, epss: 7, kev: maybe }
             1 | version: 1
               | ^
               = help: name the person who accepts the risk
-            error[missing-key]: `why` is empty
-             --> exceptions.yaml:3:6
-              |
-            3 | why: ""
-              |      ^^
-              = help: say why the risk is acceptable
             error[missing-key]: `until` is missing
              --> exceptions.yaml:1:1
               |
             1 | version: 1
               | ^
               = help: say when it ends, such as `2027-03-31`; nothing is accepted for ever
+            error[missing-key]: `why` is empty
+             --> exceptions.yaml:3:6
+              |
+            3 | why: ""
+              |      ^^
+              = help: say why the risk is acceptable
             error[empty-scope]: the scope names nothing, so it would cover everything
              --> exceptions.yaml:4:8
               |
@@ -238,24 +253,24 @@ accepted_at: { severity: hihg, epss: 7, kev: maybe }
             9 | until: next year
               |        ^^^^^^^^^
               = help: write `2027-03-31`, or `2027-03-31T12:00:00Z`
-            error[unknown-key]: an exception's `scope` has no key `vulnerability`
-              --> exceptions.yaml:10:10
-               |
-            10 | scope: { vulnerability: [CVE-2024-3094] }
-               |          ^^^^^^^^^^^^^
-               = help: did you mean `vulnerabilities`?
             error[empty-scope]: the scope names nothing, so it would cover everything
               --> exceptions.yaml:10:8
                |
             10 | scope: { vulnerability: [CVE-2024-3094] }
                |        ^
                = help: say what it covers: `scope: { vulnerabilities: [CVE-2024-3094] }`; also packages, images, bases, layers, policies
+            error[unknown-key]: an exception's `scope` has no key `vulnerability`
+              --> exceptions.yaml:10:10
+               |
+            10 | scope: { vulnerability: [CVE-2024-3094] }
+               |          ^^^^^^^^^^^^^
+               = help: did you mean `vulnerabilities`?
             error[unknown-value]: `hihg` is no value of `severity`
               --> exceptions.yaml:11:26
                |
             11 | accepted_at: { severity: hihg, epss: 7, kev: maybe }
                |                          ^^^^
-               = help: one of: unknown, negligible, low, medium, high, critical
+               = help: did you mean `high`?
             error[wrong-shape]: `epss` is a number from 0 to 1
               --> exceptions.yaml:11:38
                |

@@ -53,7 +53,10 @@ fn judge(set: &PolicySet, exceptions: &Exceptions, expected: Expect) {
 #[test]
 fn the_built_in_policy_on_an_old_image() {
     assert_eq!(check("default.yaml", DEFAULT_POLICY), vec![]);
-    judge(&PolicySet::built_in(), &Exceptions::default(), expect![[r#"
+    judge(
+        &PolicySet::built_in(),
+        &Exceptions::default(),
+        expect![[r#"
         Failed
         Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14
         Deny no-known-exploited critical CVE-2023-4863 libwebp7
@@ -73,7 +76,8 @@ fn the_built_in_policy_on_an_old_image() {
         Warn fix-high high CVE-2024-45492 libexpat1
         Warn not-as-root medium
         Warn complete-knowledge low
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn conditions_select_what_they_say() {
         ("finding.severity >= HIGH", 12),
         ("finding.severity >= HIGH && package.origin == \"application\"", 1),
         ("finding.kev && !finding.kev_ransomware", 3),
-        ("finding.epss > 0.5", 4),
+        ("finding.epss > 0.5", 6),
         ("finding.id.startsWith(\"MAL-\")", 1),
         ("finding.malicious && package.type == \"pypi\" && !finding.fixable", 1),
         ("finding.fix_state == \"none\"", 2),
@@ -113,7 +117,7 @@ fn conditions_select_what_they_say() {
         ("image.age_days == 52 && image.kind == \"image\"", 1),
         ("image.name == \"registry.example/prod/shop:1.4\"", 1),
         ("\"encrypted\" in gaps.kinds && gaps.count == 1", 1),
-        ("knowledge.age_days > 0 || knowledge.end_of_life || knowledge.coverage_missing", 0),
+        ("knowledge.age_days > 1 || knowledge.end_of_life || knowledge.coverage_missing", 0),
     ] {
         let verdict = test(&one(condition, "audit"), &Exceptions::default(), &report);
         assert_eq!(verdict.violations.len(), expected, "{condition}");
@@ -222,7 +226,10 @@ accepted_at: { epss: 0.0000001 }
 ";
     let layer = report().artifact.layers[1].diff_id.to_string();
     let text = text.replace("sha256:LAYER", &layer);
-    judge(&PolicySet::built_in(), &exceptions(&text), expect![[r#"
+    judge(
+        &PolicySet::built_in(),
+        &exceptions(&text),
+        expect![[r#"
         Failed
         Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14 (excused by EX-1)
         Deny no-known-exploited critical CVE-2023-4863 libwebp7 (excused by EX-1)
@@ -249,7 +256,8 @@ accepted_at: { epss: 0.0000001 }
         exception EX-5 Applied 1 until 2027-01-02T00:00:00Z
         exception EX-6 Applied 1 until 2027-01-02T00:00:00Z
         exception EX-6 Voided 1 until 2027-01-02T00:00:00Z
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
-use scan_crate::bases::{Bases, KnownBase};
-use scan_crate::inspect::inspect;
+use ::scan::bases::{Bases, KnownBase};
+use ::scan::inspect::inspect;
 
 use crate::cli::BasesCommand;
 use crate::console::{Failure, write};

@@ -3,8 +3,8 @@
 use formats::{Vulnerabilities, cyclonedx, json, spdx};
 use model::Timestamp;
 use model::report::ScanReport;
-use scan_crate::inspect::inspect;
-use scan_crate::pipeline::inventory_report;
+use ::scan::inspect::inspect;
+use ::scan::pipeline::inventory_report;
 
 use crate::cli::{Format, Output, SbomArguments};
 use crate::console::{Failure, progress, write};

@@ -10,10 +10,10 @@ use assessment::vulnerability::AssessOptions;
 use model::Timestamp;
 use model::report::ScanReport;
 use model::verdict::Outcome;
-use scan_crate::ScanError;
-use scan_crate::inspect::{InspectOptions, Inspection, inspect};
-use scan_crate::pipeline::{JudgeOptions, inventory_report, scan};
-use scan_crate::target::Target;
+use ::scan::ScanError;
+use ::scan::inspect::{InspectOptions, Inspection, inspect};
+use ::scan::pipeline::{JudgeOptions, inventory_report, scan};
+use ::scan::target::Target;
 
 use crate::cli::{Format, Output, ScanArguments};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, progress, write};

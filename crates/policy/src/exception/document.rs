@@ -26,7 +26,7 @@ pub(super) fn read(file: &str, text: &str, exceptions: &mut Vec<Exception>, erro
         }
         exceptions.push(exception);
     }
-    errors.append(&mut reader.errors);
+    errors.extend(reader.into_errors());
 }
 
 fn exception(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Exception> {
