@@ -325,13 +325,16 @@ fn what_is_not_cel_is_refused() {
           |             ^
           = help: write `==` to compare"#]],
     );
-    refuses("'é' = package.type", expect![[r#"
+    refuses(
+        "'é' = package.type",
+        expect![[r#"
         error[syntax]: `=` is not expected here
          --> condition:1:5
           |
         1 | 'é' = package.type
           |     ^
-          = help: write `==` to compare"#]]);
+          = help: write `==` to compare"#]],
+    );
     refuses(
         "finding.kev and finding.kev",
         expect![[r#"

@@ -1,0 +1,113 @@
+//! Facts about one finding.
+
+use condition::{FactType, Value};
+use model::finding::{Finding, Fix};
+
+use super::{Row, View, fact, maybe, or_absent};
+
+pub(super) const ROWS: &[Row] = &[
+    fact(
+        "finding.id",
+        FactType::String,
+        |v| of(v, |f| Value::String(&f.id)),
+        "The id people use: the CVE where there is one.",
+    ),
+    fact(
+        "finding.ids",
+        FactType::Strings,
+        |v| of(v, |f| Value::Strings(&f.ids)),
+        "Every id of the vulnerability and of its advisories.",
+    ),
+    fact(
+        "finding.severity",
+        FactType::Severity,
+        |v| of(v, |f| Value::Severity(f.severity)),
+        "The severity in force: the distribution's, else that of the chosen score.",
+    ),
+    maybe(
+        "finding.score",
+        FactType::Double,
+        |v| of(v, |f| or_absent(score(f), Value::Double)),
+        "The highest CVSS base score that any scorer gives, 0 to 10.",
+    ),
+    maybe(
+        "finding.epss",
+        FactType::Double,
+        |v| of(v, |f| or_absent(f.epss.map(|e| e.score), Value::Double)),
+        "How likely exploitation is within 30 days by EPSS, 0 to 1.",
+    ),
+    maybe(
+        "finding.epss_percentile",
+        FactType::Double,
+        |v| of(v, |f| or_absent(f.epss.map(|e| e.percentile), Value::Double)),
+        "The share of vulnerabilities with that EPSS or less, 0 to 1.",
+    ),
+    fact(
+        "finding.kev",
+        FactType::Bool,
+        |v| of(v, |f| Value::Bool(f.kev.is_some())),
+        "CISA knows it to be exploited (KEV).",
+    ),
+    fact(
+        "finding.kev_ransomware",
+        FactType::Bool,
+        |v| of(v, |f| Value::Bool(f.kev.as_ref().is_some_and(|kev| kev.ransomware))),
+        "CISA knows ransomware campaigns that use it.",
+    ),
+    fact(
+        "finding.fixable",
+        FactType::Bool,
+        |v| of(v, |f| Value::Bool(matches!(f.fix, Fix::Available { .. }))),
+        "A version without it has been published.",
+    ),
+    fact(
+        "finding.fix_state",
+        FactType::String,
+        |v| of(v, |f| Value::String(fix_state(f))),
+        "`available`, `none` (none is known) or `refused` (the vendor will not fix it).",
+    ),
+    maybe(
+        "finding.fixed_version",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.fix.version(), Value::String)),
+        "The least version that removes it.",
+    ),
+    maybe("finding.published_age_days", FactType::Int, published_age, "Whole days since it was first published."),
+    fact("finding.new", FactType::Bool, is_new, "It was not in the report compared with; true without a comparison."),
+    fact(
+        "finding.malicious",
+        FactType::Bool,
+        |v| of(v, |f| Value::Bool(is_malicious(f))),
+        "The package itself is malware: one of the ids is `MAL-…`.",
+    ),
+];
+
+fn of<'a>(view: &View<'a>, read: fn(&'a Finding) -> Value<'a>) -> Value<'a> {
+    view.finding.map_or(Value::Absent, |(_, finding)| read(finding))
+}
+
+/// The highest base score of any scorer.
+pub(crate) fn score(finding: &Finding) -> Option<f64> {
+    finding.scores.iter().map(|score| score.score).filter(|score| !score.is_nan()).reduce(f64::max)
+}
+
+fn fix_state(finding: &Finding) -> &'static str {
+    match finding.fix {
+        Fix::Available { .. } => "available",
+        Fix::None { .. } => "none",
+        Fix::Refused { .. } => "refused",
+    }
+}
+
+fn is_malicious(finding: &Finding) -> bool {
+    finding.id.starts_with("MAL-") || finding.ids.iter().any(|id| id.starts_with("MAL-"))
+}
+
+fn published_age<'a>(view: &View<'a>) -> Value<'a> {
+    let published = view.finding.and_then(|(_, finding)| finding.published.as_deref());
+    or_absent(published.and_then(|published| view.whole.days_since(published)), Value::Int)
+}
+
+fn is_new<'a>(view: &View<'a>) -> Value<'a> {
+    or_absent(view.finding.map(|(index, _)| view.whole.is_new(index)), Value::Bool)
+}
