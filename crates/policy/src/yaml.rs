@@ -146,8 +146,11 @@ impl<'a> Reader<'a> {
             Ok(documents) => documents.into_iter().filter(|node| !matches!(node.value, Yaml::Null)).collect(),
             Err(error) => {
                 let at = error.location().map_or((1, 1), |at| (at.line() as usize, at.column() as usize));
+                // The library ends its sentence with the place, and names its own options after a comma.
                 let message = error.without_snippet().to_string();
-                let message = message.lines().next().unwrap_or_default().to_owned();
+                let message = message.lines().next().unwrap_or_default();
+                let message = message.split(" at line ").next().unwrap_or(message);
+                let message = message.split(", set ").next().unwrap_or(message).to_owned();
                 self.report("yaml", message, (at.0, at.1, 1), None);
                 Vec::new()
             }

@@ -188,22 +188,22 @@ fn what_is_not_a_policy_file_is_refused() {
     refuses(
         "version: 1\nname: a\nname: b\n",
         expect![[r#"
-        error[yaml]: duplicate mapping key: name, set DuplicateKeyPolicy in Options if acceptable at line 3, column 1
-         --> policy.yaml:3:1
-          |
-        3 | name: b
-          | ^
-    "#]],
+            error[yaml]: duplicate mapping key: name
+             --> policy.yaml:3:1
+              |
+            3 | name: b
+              | ^
+        "#]],
     );
     refuses(
         "version: 1\n  name: \"\u{1b}[31m",
         expect![[r#"
-        error[yaml]: mapping values are not allowed in this context at line 2, column 7
-         --> policy.yaml:2:7
-          |
-        2 |   name: "�[31m
-          |       ^
-    "#]],
+            error[yaml]: mapping values are not allowed in this context
+             --> policy.yaml:2:7
+              |
+            2 |   name: "�[31m
+              |       ^
+        "#]],
     );
 }
 
