@@ -77,7 +77,7 @@ impl Archive {
         })?;
         let file = match compression {
             Compression::None => file,
-            compression => spool(file, compression, options.spool_dir.as_deref())
+            compression => spool(file, compression, options.spool_dir.as_deref(), SPOOL_BYTES_MAX)
                 .map_err(|source| SourceError::Spool { path: path.into(), source })?,
         };
         let index = TarIndex::read(&file).map_err(|error| SourceError::Malformed {
@@ -128,7 +128,7 @@ impl Archive {
     }
 }
 
-fn spool(file: File, compression: Compression, dir: Option<&Path>) -> io::Result<File> {
+fn spool(file: File, compression: Compression, dir: Option<&Path>, bytes_max: u64) -> io::Result<File> {
     let mut unpacked = match dir {
         Some(dir) => tempfile::tempfile_in(dir)?,
         None => tempfile::tempfile()?,
@@ -138,11 +138,48 @@ fn spool(file: File, compression: Compression, dir: Option<&Path>) -> io::Result
         Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
         _ => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
     };
-    let count = io::copy(&mut reader.take(SPOOL_BYTES_MAX + 1), &mut unpacked)?;
-    if count > SPOOL_BYTES_MAX {
-        let limit = format!("it unpacks to more than {} GiB", SPOOL_BYTES_MAX >> 30);
+    let count = io::copy(&mut reader.take(bytes_max + 1), &mut unpacked)?;
+    if count > bytes_max {
+        let limit = format!("it unpacks to more than {} MiB", bytes_max >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, limit));
     }
     unpacked.flush()?;
     Ok(unpacked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Seek;
+
+    use super::*;
+
+    fn compressed(compression: Compression, size: usize) -> File {
+        let zeros = vec![0; size];
+        let bytes = match compression {
+            Compression::Zstd => zstd::encode_all(zeros.as_slice(), 1).unwrap(),
+            _ => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(&zeros).unwrap();
+                encoder.finish().unwrap()
+            }
+        };
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        file.rewind().unwrap();
+        file
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_bound_and_a_cut_is_an_error() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let bound = 1 << 20;
+            let fits = spool(compressed(compression, 1 << 20), compression, None, bound).unwrap();
+            assert_eq!(fits.metadata().unwrap().len(), bound);
+            let error = spool(compressed(compression, (1 << 20) + 1), compression, None, bound).unwrap_err();
+            assert_eq!(error.to_string(), "it unpacks to more than 1 MiB");
+            let cut = compressed(compression, 1 << 20);
+            cut.set_len(cut.metadata().unwrap().len() - 5).unwrap();
+            assert!(spool(cut, compression, None, bound).is_err(), "{compression:?}");
+        }
+    }
 }

@@ -323,12 +323,13 @@ impl Config {
         wanted: Option<&Platform>,
     ) -> Result<(Artifact, Vec<LayerBlob>), SourceError> {
         let (named, stored) = (self.rootfs.diff_ids.len(), blobs.len());
+        let malformed =
+            |detail| SourceError::Malformed { place: place.into(), what: "the configuration".into(), detail };
+        if named > LAYERS_MAX {
+            return Err(malformed(format!("it names more than {LAYERS_MAX} layers")));
+        }
         if named != stored {
-            return Err(SourceError::Malformed {
-                place: place.into(),
-                what: "the configuration".into(),
-                detail: format!("it names {named} layers, and {stored} are there"),
-            });
+            return Err(malformed(format!("it names {named} layers, and {stored} are there")));
         }
         let platform = self.platform();
         if let Some(wanted) = wanted

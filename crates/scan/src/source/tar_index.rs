@@ -18,11 +18,11 @@ use super::error::SourceError;
 
 const BLOCK: u64 = 512;
 
-/// The most members. An image has a handful per layer.
-const MEMBERS_MAX: usize = 1_000_000;
+/// The most members. An image has a handful per layer, so this is room for thousands of images in one archive.
+const MEMBERS_MAX: usize = 100_000;
 
-/// The most bytes of all names together, so that a million long names fill no memory.
-const NAMES_BYTES_MAX: usize = 64 << 20;
+/// The most bytes of all names together, so that long names fill no memory.
+const NAMES_BYTES_MAX: usize = 16 << 20;
 
 /// The longest extended header (it holds a name, and whatever else a tool likes to note).
 const EXTENDED_BYTES_MAX: u64 = 1 << 20;
@@ -91,7 +91,7 @@ impl TarIndex {
         let length = file.metadata().map_err(|source| TarError::Read { offset: 0, source })?.len();
         let mut index = Self { members: HashMap::new() };
         let (mut offset, mut names_bytes, mut extended) = (0, 0, Extended::default());
-        // Headers without a name (extended ones) count too, or a million of them would.
+        // Headers without a name (extended ones) count too, or there could be any number of them.
         for _ in 0..2 * MEMBERS_MAX {
             let Some(header) = Header::read(file, offset, length)? else { return Ok(index) };
             let body = offset + BLOCK;
@@ -353,6 +353,18 @@ mod tests {
         let bomb = member("pax", b'x', "", b"30 size=18446744073709551615\n\n");
         assert!(index(&[bomb, member("a", b'0', "", b"")]).is_err());
         assert!(matches!(index(&[vec![7; 512]]), Err(TarError::Header { offset: 0 })));
+    }
+
+    #[test]
+    fn members_and_names_have_bounds() {
+        let members: Vec<_> = (0..MEMBERS_MAX + 1).map(|at| member(&at.to_string(), b'0', "", b"")).collect();
+        assert!(matches!(index(&members), Err(TarError::TooMany)));
+        assert!(index(&members[1..]).is_ok());
+        let name = |at: usize| format!("{at}{}\0", "/d".repeat(400_000));
+        let long = (0..24).flat_map(|at| [member("L", b'L', "", name(at).as_bytes()), member("x", b'0', "", b"")]);
+        assert!(matches!(index(&long.collect::<Vec<_>>()), Err(TarError::TooMany)));
+        let headers = vec![member("pax", b'x', "", b""); 2 * MEMBERS_MAX];
+        assert!(matches!(index(&headers), Err(TarError::TooMany)));
     }
 
     proptest::proptest! {

@@ -125,6 +125,46 @@ fn two_saved(layout: &Path, dir: &Path) {
 }
 
 #[test]
+fn what_old_engines_saved_is_understood() {
+    if !have(&["umoci", "skopeo", "tar"]) {
+        return;
+    }
+    let scratch = TempDir::new().unwrap();
+    let (layout, options) = (layout(&scratch), SourceOptions::default());
+    let dir = scratch.path().display().to_string();
+    let archive = format!("{dir}/docker.tar");
+    skopeo(&format!("oci:{}:base", layout.display()), &format!("docker-archive:{archive}:example/base:1"));
+    let whole = check(&format!("docker-archive:{archive}"), &options);
+
+    // Until Docker 24, `manifest.json` named `<id>/layer.tar`, and layers that occur twice were links. skopeo still
+    // writes those names, as links to its own.
+    let old = scratch.path().join("old");
+    std::fs::create_dir(&old).unwrap();
+    run("tar", &["-C", old.to_str().unwrap(), "-xf", &archive]);
+    let mut names = std::collections::HashMap::new();
+    for entry in std::fs::read_dir(&old).unwrap() {
+        let entry = entry.unwrap();
+        if let Ok(link) = std::fs::read_link(entry.path().join("layer.tar")) {
+            let id = entry.file_name().into_string().unwrap();
+            names.insert(link.file_name().unwrap().to_str().unwrap().to_owned(), format!("{id}/layer.tar"));
+        }
+    }
+    let file = old.join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    for layer in manifest[0]["Layers"].as_array_mut().unwrap() {
+        *layer = names[layer.as_str().unwrap()].clone().into();
+    }
+    std::fs::write(file, manifest.to_string()).unwrap();
+    run("tar", &["-C", old.to_str().unwrap(), "-cf", &format!("{dir}/old.tar"), "."]);
+    assert_eq!(essence(&check(&format!("docker-archive:{dir}/old.tar"), &options)), essence(&whole));
+
+    std::fs::remove_file(old.join("manifest.json")).unwrap();
+    run("tar", &["-C", old.to_str().unwrap(), "-cf", &format!("{dir}/older.tar"), "."]);
+    let error = error_of(&format!("docker-archive:{dir}/older.tar"), &options);
+    assert!(error.contains("saved by a Docker older than 1.10"), "{error}");
+}
+
+#[test]
 fn damage_and_confusion_are_named() {
     if !have(&["umoci", "skopeo", "tar", "xz"]) {
         return;

@@ -5,7 +5,7 @@
 //! **Credentials go** to the registry itself (Basic), or to the token server that the registry names (Bearer). The
 //! registry may name any host, as Docker Hub names `auth.docker.io`: it is trusted with these credentials anyway, and
 //! was reached by its verified name. The token server must be reached by HTTPS, unless the registry itself is spoken to
-//! without TLS. A host that was only reached by a redirect can name no token server and is sent nothing.
+//! without TLS and the token server is on this machine too (or plain HTTP was asked for). A host that was only reached by a redirect can name no token server and is sent nothing.
 
 use std::collections::HashMap;
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 const HELPER_BYTES_MAX: u64 = 256 << 10;
 
 /// How long a helper may take: it may ask a cloud provider, but must not wait for a person.
-const HELPER_SECS_MAX: u64 = 30;
+const HELPER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The name of Docker Hub in configuration files.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -169,30 +169,31 @@ struct HelperAnswer {
 
 /// Asks `docker-credential-NAME`; none when it has nothing for this registry.
 fn ask_helper(name: &str, registry: &str) -> Result<Option<Credentials>, CredentialError> {
-    let program = format!("docker-credential-{name}");
-    let failed = |detail: String| CredentialError::Helper { helper: program.clone(), detail };
-    if name.contains('/') {
-        return Err(failed("its name is a path".into()));
-    }
-    let mut command = Command::new(&program);
-    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
-    let output = talk(&mut child, registry);
-    // Whatever happened, it must not outlive the question. Both fail only when it has ended already.
-    let status = match &output {
-        Some(_) => child.wait(),
-        None => child.kill().and_then(|()| child.wait()),
+    let helper = format!("docker-credential-{name}");
+    let result = match name.contains('/') {
+        true => Err("its name is a path".to_owned()),
+        false => ask(Command::new(&helper).arg("get"), registry, HELPER_TIME_MAX),
     };
-    let output = output.ok_or_else(|| failed(format!("no answer within {HELPER_SECS_MAX} seconds")))?;
-    let status = status.map_err(|error| failed(error.to_string()))?;
+    result.map_err(|detail| CredentialError::Helper { helper, detail })
+}
+
+fn ask(command: &mut Command, registry: &str, time_max: Duration) -> Result<Option<Credentials>, String> {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let deadline = Instant::now() + time_max;
+    let output = talk(&mut child, registry, time_max);
+    let status = end(&mut child, deadline).map_err(|error| error.to_string())?;
+    let (Some(output), Some(status)) = (output, status) else {
+        return Err(format!("no answer within {} seconds", time_max.as_secs()));
+    };
     if !status.success() {
         // The protocol's way to say "none" is this sentence on stdout.
         return match String::from_utf8_lossy(&output).contains("credentials not found") {
             true => Ok(None),
-            false => Err(failed(status.to_string())),
+            false => Err(status.to_string()),
         };
     }
-    let answer: HelperAnswer = serde_json::from_slice(&output).map_err(|_| failed("its answer is not valid".into()))?;
+    let answer: HelperAnswer = serde_json::from_slice(&output).map_err(|_| "its answer is not valid")?;
     Ok(Some(match answer.username.as_str() {
         IDENTITY_TOKEN_USER => Credentials::IdentityToken(answer.secret),
         "" if answer.secret.is_empty() => return Ok(None),
@@ -201,7 +202,7 @@ fn ask_helper(name: &str, registry: &str) -> Result<Option<Credentials>, Credent
 }
 
 /// Writes the question and reads the answer; none when it takes too long.
-fn talk(child: &mut Child, registry: &str) -> Option<Vec<u8>> {
+fn talk(child: &mut Child, registry: &str, time_max: Duration) -> Option<Vec<u8>> {
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read has ended, and its status says why.
         let _ = stdin.write_all(registry.as_bytes());
@@ -214,7 +215,19 @@ fn talk(child: &mut Child, registry: &str) -> Option<Vec<u8>> {
         // The receiver is gone after the time-out; then nobody wants the answer.
         let _ = sender.send(result.map(|_| output).unwrap_or_default());
     });
-    receiver.recv_timeout(Duration::from_secs(HELPER_SECS_MAX)).ok()
+    receiver.recv_timeout(time_max).ok()
+}
+
+/// Waits for the end of a helper, and stops it at the deadline: then there is no status.
+fn end(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill()?;
+    child.wait().map(|_| None)
 }
 
 #[cfg(test)]
@@ -262,5 +275,24 @@ mod tests {
         let error = find("r", Some(file.path())).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         assert_eq!(format!("{:?}", Credentials::IdentityToken("hunter2".into())), "Credentials(…)");
+    }
+
+    #[test]
+    fn helpers_answer_have_nothing_fail_or_hang() {
+        let ask = |script: &str| ask(Command::new("sh").args(["-c", script]), "r.example", Duration::from_millis(400));
+        let answer =
+            r#"read -r r || :; test "$r" = r.example && echo '{"ServerURL":"x","Username":"USER","Secret":"s"}'"#;
+        let password = Credentials::Password { username: "bob".into(), password: "s".into() };
+        assert_eq!(ask(&answer.replace("USER", "bob")), Ok(Some(password)));
+        assert_eq!(ask(&answer.replace("USER", "<token>")), Ok(Some(Credentials::IdentityToken("s".into()))));
+        assert_eq!(ask("echo credentials not found in native keychain; exit 1"), Ok(None));
+        assert_eq!(ask("echo hunter2; exit 3"), Err("exit status: 3".into()));
+        assert_eq!(ask("echo hunter2"), Err("its answer is not valid".into()));
+        for hangs in ["exec sleep 60", "echo '{}'; exec sleep 60 >/dev/null", "exec yes"] {
+            let started = Instant::now();
+            assert!(ask(hangs).is_err(), "{hangs}");
+            assert!(started.elapsed() < Duration::from_secs(5), "{hangs}");
+        }
+        assert!(ask_helper("../../bin/sh", "r").is_err());
     }
 }

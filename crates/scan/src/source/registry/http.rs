@@ -296,7 +296,8 @@ impl Http {
 
     fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
         let url = Url::parse(realm).map_err(|_| self.challenge("the token server's address is not one"))?;
-        let plain = self.scheme.get() == Some(&"http");
+        let here = || url.host_str().is_some_and(is_this_machine);
+        let plain = self.scheme.get() == Some(&"http") && (self.options.insecure_http || here());
         match url.scheme() {
             _ if !url.username().is_empty() || url.password().is_some() => {
                 Err(self.challenge("the token server's address has a password"))
