@@ -12,7 +12,7 @@ pub const SHOWN_CHARS_MAX: usize = 240;
 /// The result holds no control characters, no line breaks, no bidirectional controls and no invisible characters.
 ///
 /// ```
-/// use formats::printable::printable;
+/// use dogwatch_formats::printable::printable;
 /// assert_eq!(printable("lib\u{1b}[2Jc\n"), r"lib\u{1b}[2Jc\n");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
