@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use model::advisory::{Candidate, RangeEnd};
 use model::package::Package;
-use model::version::{Scheme, compare};
+use model::version::{Scheme, compare_lenient as compare};
 
 /// Whether `version` lies in the row's interval.
 ///

@@ -8,7 +8,7 @@ use model::finding::{Finding, Severity};
 use model::inventory::Inventory;
 use model::package::{Package, PackageId, PackageType};
 use model::report::{Remedy, RemedyAction};
-use model::version::compare;
+use model::version::compare_lenient as compare;
 
 /// Groups findings by the action that removes them. `denied` are the findings the verdict objects to; actions that remove
 /// more of those come first.

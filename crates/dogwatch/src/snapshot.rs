@@ -1,6 +1,6 @@
 //! The advisory snapshot that ships with this program, so that the first scan works without a network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use advisories::{BuildOptions, build};
 use anyhow::Context;
@@ -25,10 +25,15 @@ pub(crate) fn compiled() -> Result<PathBuf, Failure> {
     let bar = progress("compiling the advisory snapshot (first use)".into());
     let unpacked = tempfile::tempdir_in(&directory).context("the advisory snapshot cannot be unpacked")?;
     for (name, bytes) in FILES {
-        std::fs::write(unpacked.path().join(name), bytes).context("the advisory snapshot cannot be unpacked")?;
+        unpack(&unpacked.path().join(name), bytes).context("the advisory snapshot cannot be unpacked")?;
     }
     let result = build(&[unpacked.path().to_owned()], &index, &BuildOptions::default());
     bar.finish_and_clear();
     result.map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
     Ok(index)
+}
+
+fn unpack(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    std::fs::write(path, bytes)
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use model::advisory::{RangeEnd, VersionRange};
-use model::version::{Scheme, compare};
+use model::version::{Scheme, compare_lenient};
 
 /// One event of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn intervals(scheme: Scheme, events: &[Event]) -> (Vec<VersionRange>, Option
 }
 
 fn is_version(scheme: Scheme, version: &str) -> bool {
-    compare(scheme, version, version).is_some()
+    compare_lenient(scheme, version, version).is_some()
 }
 
 fn sorted<'a>(scheme: Scheme, events: &[&'a Event]) -> Result<Vec<&'a Event>, String> {
@@ -75,7 +75,7 @@ fn sorted<'a>(scheme: Scheme, events: &[&'a Event]) -> Result<Vec<&'a Event>, St
         (true, true) => Ordering::Equal,
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
-        (false, false) => compare(scheme, a.version(), b.version()).map_or_else(
+        (false, false) => compare_lenient(scheme, a.version(), b.version()).map_or_else(
             || {
                 unclear = Some(format!("`{}` and `{}` cannot be compared", a.version(), b.version()));
                 Ordering::Equal
@@ -107,7 +107,7 @@ fn sweep(scheme: Scheme, events: &[&Event]) -> (Vec<VersionRange>, Option<String
             (Event::Fixed(version) | Event::LastAffected(version), None) => {
                 let repeats = ranges.last().is_some_and(|range| match &range.end {
                     RangeEnd::Fixed(end) | RangeEnd::LastAffected(end) => {
-                        compare(scheme, end, version).is_some_and(Ordering::is_le)
+                        compare_lenient(scheme, end, version).is_some_and(Ordering::is_le)
                     }
                     _ => false,
                 });
@@ -146,12 +146,12 @@ fn highest_limit<'a>(scheme: Scheme, limits: &[&'a Event]) -> Option<&'a str> {
         return None;
     }
     let versions = limits.iter().map(|limit| limit.version()).filter(|version| is_version(scheme, version));
-    versions.max_by(|a, b| compare(scheme, a, b).unwrap_or(Ordering::Equal))
+    versions.max_by(|a, b| compare_lenient(scheme, a, b).unwrap_or(Ordering::Equal))
 }
 
 /// Cuts a range at a limit; false when nothing of it is left.
 fn below(scheme: Scheme, range: &mut VersionRange, limit: &str) -> bool {
-    let reaches = |version: &str| compare(scheme, version, limit).is_some_and(Ordering::is_ge);
+    let reaches = |version: &str| compare_lenient(scheme, version, limit).is_some_and(Ordering::is_ge);
     if range.introduced.as_deref().is_some_and(reaches) {
         return false;
     }
@@ -170,17 +170,17 @@ fn below(scheme: Scheme, range: &mut VersionRange, limit: &str) -> bool {
 pub fn covers(scheme: Scheme, version: &str, introduced: Option<&str>, end: RangeEnd<&str>) -> Option<bool> {
     if let RangeEnd::Exactly = end {
         let exact = introduced?;
-        return Some(exact == version || compare(scheme, version, exact)?.is_eq());
+        return Some(exact == version || compare_lenient(scheme, version, exact)?.is_eq());
     }
     if let Some(start) = introduced
-        && compare(scheme, version, start)?.is_lt()
+        && compare_lenient(scheme, version, start)?.is_lt()
     {
         return Some(false);
     }
     match end {
         RangeEnd::Open | RangeEnd::Exactly => is_version(scheme, version).then_some(true),
-        RangeEnd::Fixed(fixed) => Some(compare(scheme, version, fixed)?.is_lt()),
-        RangeEnd::LastAffected(last) => Some(compare(scheme, version, last)?.is_le()),
+        RangeEnd::Fixed(fixed) => Some(compare_lenient(scheme, version, fixed)?.is_lt()),
+        RangeEnd::LastAffected(last) => Some(compare_lenient(scheme, version, last)?.is_le()),
     }
 }
 

@@ -32,6 +32,12 @@ pub struct Index {
     meta: OnceLock<Result<Meta, IndexDamage>>,
 }
 
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Index").field(&self.digest()).finish()
+    }
+}
+
 impl Index {
     /// Maps an index.
     ///

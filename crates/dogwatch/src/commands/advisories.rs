@@ -100,7 +100,8 @@ fn status(index: &Index) -> Result<String, Failure> {
     if !status.attributions.is_empty() {
         text.push_str("\nsources\n");
         for attribution in &status.attributions {
-            let _ = writeln!(text, "  {}", printable(&attribution.to_string()));
+            let line = format!("{}: {} ({}, {})", attribution.content, attribution.origin, attribution.licence, attribution.date);
+            let _ = writeln!(text, "  {}", printable(&line));
         }
     }
     Ok(text)

@@ -1,6 +1,7 @@
 //! `dogwatch sbom`: the bill of materials of a target.
 
-use formats::{Vulnerabilities, cyclonedx, json, spdx};
+use formats::cyclonedx::Vulnerabilities;
+use formats::{cyclonedx, json, spdx};
 use model::Timestamp;
 use model::report::ScanReport;
 use ::scan::inspect::inspect;
@@ -27,8 +28,8 @@ pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
 
 fn document(report: &ScanReport, format: Format) -> anyhow::Result<String> {
     Ok(match format {
-        Format::Cyclonedx => cyclonedx::write(report, Vulnerabilities::LeaveOut),
-        Format::Spdx => spdx::write(report, Vulnerabilities::LeaveOut),
+        Format::Cyclonedx => cyclonedx::write(report, Vulnerabilities::LeftOut),
+        Format::Spdx => spdx::write(report, Vulnerabilities::LeftOut),
         Format::Json => json::write(report),
         Format::Table | Format::Sarif => anyhow::bail!("a bill of materials is written as cyclonedx, spdx or json"),
     })

@@ -112,7 +112,7 @@ fn print(report: &ScanReport, arguments: &ScanArguments) -> Result<(), Failure> 
 }
 
 fn document(report: &ScanReport, format: Format, arguments: &ScanArguments) -> String {
-    let vulnerabilities = if arguments.inventory_only { formats::Vulnerabilities::LeaveOut } else { formats::Vulnerabilities::Include };
+    let vulnerabilities = if arguments.inventory_only { cyclonedx::Vulnerabilities::LeftOut } else { cyclonedx::Vulnerabilities::Included };
     match format {
         Format::Table => table::render(report, table::TableOptions { columns: columns(), all: arguments.all }),
         Format::Json => json::write(report),

@@ -37,7 +37,7 @@ pub enum Scheme {
     Maven,
     /// npm: node-semver in strict mode.
     Npm,
-    /// Semantic versioning 2.0.0 as advisories use it: `1` and `1.2` are read as `1.0.0` and `1.2.0`.
+    /// Semantic versioning 2.0.0. What advisories shorten (`1`, `1.2`) only [`Version::parse_lenient`] reads.
     Semver,
     /// Python, PEP 440.
     PyPi,
@@ -151,7 +151,7 @@ impl<'a> Version<'a> {
             Scheme::Rpm => rpm::parse(text).map(Parsed::Rpm),
             Scheme::Maven => maven::parse(text).map(Parsed::Maven),
             Scheme::Npm => npm::parse(text).map(Parsed::Npm),
-            Scheme::Semver => semver::parse(text).map(Parsed::Semver),
+            Scheme::Semver => semver::parse_strict(text).map(Parsed::Semver),
             Scheme::PyPi => pypi::parse(text).map(Parsed::PyPi),
             Scheme::Gem => gem::parse(text).map(Parsed::Gem),
             Scheme::Composer => composer::parse(text).map(Parsed::Composer),
@@ -214,6 +214,11 @@ impl PartialEq for Version<'_> {
 /// ```
 pub fn compare(scheme: Scheme, a: &str, b: &str) -> Option<Ordering> {
     Version::parse(scheme, a).ok()?.partial_cmp(&Version::parse(scheme, b).ok()?)
+}
+
+/// Orders two versions for matching, each read by [`Version::parse_lenient`].
+pub fn compare_lenient(scheme: Scheme, a: &str, b: &str) -> Option<Ordering> {
+    Version::parse_lenient(scheme, a).ok()?.partial_cmp(&Version::parse_lenient(scheme, b).ok()?)
 }
 
 /// As much of a stranger's text as belongs in a message.

@@ -1,7 +1,7 @@
 //! Semantic versions 2.0.0, and the order that npm and Go build on.
 //!
-//! OSV's `SEMVER` ranges also write `0` and `1.2`; missing parts are zero, but only where nothing follows: `1.2-rc1`
-//! is invalid, as in Go. A leading `v` is not part of a semantic version.
+//! A leading `v` is not part of a semantic version, and neither may a part be missing; OSV's `SEMVER` ranges, which write
+//! `0` and `1.2`, are read leniently.
 
 use std::cmp::Ordering;
 
@@ -20,6 +20,13 @@ pub(super) struct SemverVersion<'a> {
     pub(super) prerelease_number: &'a str,
 }
 
+/// All three numbers, as the specification demands.
+pub(super) fn parse_strict(text: &str) -> Result<SemverVersion<'_>, &'static str> {
+    let version = parse(text)?;
+    if version.patch.is_empty() { Err("it does not have three numbers") } else { Ok(version) }
+}
+
+/// Missing parts are zero, as Go reads them.
 pub(super) fn parse(text: &str) -> Result<SemverVersion<'_>, &'static str> {
     let (major, rest) = number(text)?;
     let mut version = SemverVersion { major, minor: "", patch: "", prerelease: "", prerelease_number: "" };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use model::digest::Digest;
 
+use super::FileStamp;
 use super::registry::Repository;
 
 /// One layer as it is stored, and what the image's documents promise about it. The promises are not verified here.
@@ -62,6 +63,20 @@ impl LayerBlob {
                 Some((file.clone(), *offset, *size))
             }
             _ => None,
+        }
+    }
+
+    /// What the stored bytes are recognised by as long as nobody touches them: the file they lie in and where, or the
+    /// digest a registry serves them under, which pins them by itself. None when the file cannot be asked, or was written
+    /// so recently that another write would leave its times as they are.
+    pub fn stamp(&self) -> Option<String> {
+        match &self.stored {
+            Stored::File { file, offset, size } => {
+                let stamp = FileStamp::of(file).ok().filter(FileStamp::is_settled)?;
+                let FileStamp { device, inode, size: whole, modified_ns, changed_ns } = stamp;
+                Some(format!("file {device} {inode} {whole} {modified_ns} {changed_ns} {offset} {size}"))
+            }
+            Stored::Remote { digest, .. } => Some(format!("blob {digest}")),
         }
     }
 

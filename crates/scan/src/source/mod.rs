@@ -95,7 +95,17 @@ pub struct FileStamp {
     pub changed_ns: i128,
 }
 
+/// File systems stamp files by a clock that ticks every few milliseconds (4 to 10 on Linux), so a file written twice within
+/// one tick has the same times both times.
+const CLOCK_TICK_NS: i128 = 20_000_000;
+
 impl FileStamp {
+    /// Whether its last change is long enough ago that a later one would be seen.
+    pub fn is_settled(&self) -> bool {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        i128::try_from(now).is_ok_and(|now| now - self.changed_ns > CLOCK_TICK_NS)
+    }
+
     /// The stamp of an open file.
     pub fn of(file: &File) -> std::io::Result<Self> {
         let metadata = file.metadata()?;

@@ -18,7 +18,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 const QUEUE_CHUNKS: usize = 4;
 
 /// The most bytes one layer may expand to.
-pub const LAYER_BYTES_MAX: u64 = 64 << 30;
+const LAYER_BYTES_MAX: u64 = 64 << 30;
 
 /// From [`EXPANSION_CHECKED_FROM`] bytes on, a layer that has expanded more than this is taken for a bomb: layers of real
 /// images reach 20, a preallocated empty database perhaps 200.
