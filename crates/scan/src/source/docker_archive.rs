@@ -11,7 +11,8 @@ use crate::target::{Located, Reference, Selector};
 
 use super::archive::{self, Archive};
 use super::blob::Stored;
-use super::document::{self, CONFIG_BYTES_MAX, Config, Descriptor, MANIFEST_BYTES_MAX, Parsed, printable};
+use super::config::Config;
+use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Parsed, printable};
 use super::error::SourceError;
 use super::oci_layout;
 use super::{OpenImage, SourceIdentity, SourceOptions};

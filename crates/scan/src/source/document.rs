@@ -1,18 +1,19 @@
-//! The JSON documents of an image: index, manifest, configuration.
+//! The JSON documents that lead to an image: index and manifest ([`super::config`] has the configuration).
 //!
-//! Source: OCI image specification 1.1, `image-index.md`, `manifest.md`, `config.md`; Docker's "Image Manifest Version 2,
+//! Source: OCI image specification 1.1, `image-index.md`, `manifest.md`; Docker's "Image Manifest Version 2,
 //! Schema 2" has the same shape under other media types. Unknown fields are ignored, wrong types are errors, and
 //! nesting is bounded by the JSON reader (128).
 
 use std::collections::BTreeMap;
 
-use model::artifact::{Artifact, ArtifactKind, HistoryStep, ImageConfig};
+use model::artifact::Artifact;
 use model::digest::Digest;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::blob::{LayerBlob, Stored};
+use super::config::Config;
 use super::error::SourceError;
 use super::platform::{self, Platform};
 
@@ -24,7 +25,7 @@ pub(super) const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 pub(super) const CONFIG_BYTES_MAX: u64 = 8 << 20;
 
 /// The most layers of an image. Engines refuse to mount more than 127; each may need an open file.
-const LAYERS_MAX: usize = 500;
+pub(super) const LAYERS_MAX: usize = 500;
 
 /// How deep an index may hold indexes. Real ones are one deep; `docker save` adds one.
 const INDEX_DEPTH_MAX: usize = 4;
@@ -74,7 +75,9 @@ impl Descriptor {
 }
 
 /// Go writes `null` for an empty list, map or string.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -264,142 +267,6 @@ pub(super) fn image(
     Ok((artifact, layers))
 }
 
-/// The image configuration. Source: OCI image specification, `config.md`.
-#[derive(Deserialize)]
-pub(super) struct Config {
-    #[serde(default, deserialize_with = "or_default")]
-    os: String,
-    #[serde(default, deserialize_with = "or_default")]
-    architecture: String,
-    variant: Option<String>,
-    created: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    config: RunConfig,
-    #[serde(default, deserialize_with = "or_default")]
-    rootfs: RootFs,
-    #[serde(default, deserialize_with = "or_default")]
-    history: Vec<History>,
-}
-
-#[derive(Deserialize, Default)]
-struct RootFs {
-    #[serde(default, deserialize_with = "or_default")]
-    diff_ids: Vec<Digest>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
-struct RunConfig {
-    user: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    entrypoint: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    cmd: Vec<String>,
-    working_dir: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    exposed_ports: BTreeMap<String, IgnoredAny>,
-    #[serde(default, deserialize_with = "or_default")]
-    volumes: BTreeMap<String, IgnoredAny>,
-    #[serde(default, deserialize_with = "or_default")]
-    labels: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct History {
-    created: Option<String>,
-    created_by: Option<String>,
-    comment: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    empty_layer: bool,
-}
-
-impl Config {
-    /// The image that this configuration and these stored layers make.
-    pub(super) fn image(
-        self,
-        place: &str,
-        id: Digest,
-        blobs: Vec<(Option<Descriptor>, Stored)>,
-        wanted: Option<&Platform>,
-    ) -> Result<(Artifact, Vec<LayerBlob>), SourceError> {
-        let (named, stored) = (self.rootfs.diff_ids.len(), blobs.len());
-        let malformed =
-            |detail| SourceError::Malformed { place: place.into(), what: "the configuration".into(), detail };
-        if named > LAYERS_MAX {
-            return Err(malformed(format!("it names more than {LAYERS_MAX} layers")));
-        }
-        if named != stored {
-            return Err(malformed(format!("it names {named} layers, and {stored} are there")));
-        }
-        let platform = self.platform();
-        if let Some(wanted) = wanted
-            && !platform.as_ref().is_some_and(|platform| wanted.accepts(platform))
-        {
-            let found = platform.as_ref().map_or("an unnamed platform".into(), |found| printable(&found.to_string()));
-            return Err(SourceError::NoPlatform {
-                place: place.into(),
-                wanted: wanted.to_string(),
-                available: vec![found],
-            });
-        }
-        let steps = layer_steps(&self.history, stored);
-        let layers = self.rootfs.diff_ids.into_iter().zip(blobs).zip(steps).enumerate();
-        let layers = layers.map(|(index, ((diff_id, (descriptor, stored)), created_by))| LayerBlob {
-            index: index as u32,
-            expected_diff_id: diff_id,
-            size: Some(stored.size()),
-            compression: stored.compression(),
-            expected_digest: descriptor.as_ref().map(|descriptor| descriptor.digest.clone()),
-            media_type: descriptor.map(|descriptor| descriptor.media_type),
-            created_by,
-            stored,
-        });
-        let layers = layers.collect();
-        let mut artifact = Artifact::new("", ArtifactKind::Image);
-        artifact.image_id = Some(id);
-        artifact.platform = platform.map(|platform| platform.to_string());
-        artifact.history = self.history.into_iter().map(HistoryStep::from).collect();
-        artifact.config = self.config.into_model(self.created);
-        Ok((artifact, layers))
-    }
-
-    fn platform(&self) -> Option<Platform> {
-        if self.os.is_empty() || self.architecture.is_empty() {
-            return None;
-        }
-        let variant = self.variant.clone().filter(|variant| !variant.is_empty());
-        Some(Platform { os: self.os.clone(), architecture: self.architecture.clone(), variant })
-    }
-}
-
-/// The command of the step that made each layer; none for all of them when the history does not fit the layers.
-fn layer_steps(history: &[History], layers: usize) -> Vec<Option<String>> {
-    let steps: Vec<_> = history.iter().filter(|step| !step.empty_layer).map(|step| step.created_by.clone()).collect();
-    if steps.len() == layers { steps } else { vec![None; layers] }
-}
-
-impl From<History> for HistoryStep {
-    fn from(step: History) -> Self {
-        let History { created, created_by, comment, empty_layer } = step;
-        Self { created, created_by, comment, empty_layer }
-    }
-}
-
-impl RunConfig {
-    fn into_model(self, created: Option<String>) -> ImageConfig {
-        ImageConfig {
-            user: self.user.filter(|user| !user.is_empty()),
-            entrypoint: self.entrypoint,
-            cmd: self.cmd,
-            working_dir: self.working_dir.filter(|dir| !dir.is_empty()),
-            exposed_ports: self.exposed_ports.into_keys().collect(),
-            volumes: self.volumes.into_keys().collect(),
-            labels: self.labels,
-            created,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,17 +310,6 @@ mod tests {
     fn nesting_is_bounded() {
         check(&"[".repeat(100_000), "the manifest of `x` is malformed");
         check(&format!(r#"{{"x":{}"#, "[".repeat(100_000)), "the manifest of `x` is malformed");
-    }
-
-    #[test]
-    fn go_writes_null_for_nothing() {
-        let text = r#"{"os":"linux","architecture":"arm64","variant":null,"config":{"Entrypoint":null,"Cmd":null,
-            "Labels":null,"ExposedPorts":null,"Volumes":{"/v":{}},"User":""},"rootfs":{"type":"layers","diff_ids":null},
-            "history":null}"#;
-        let config: Config = json("x", "config", text.as_bytes()).unwrap();
-        let (artifact, layers) = config.image("x", Digest::from_bytes([0; 32]), vec![], None).unwrap();
-        assert_eq!((artifact.platform.as_deref(), layers.len()), (Some("linux/arm64"), 0));
-        assert_eq!((artifact.config.user, artifact.config.volumes), (None, vec!["/v".to_owned()]));
     }
 
     proptest::proptest! {

@@ -11,6 +11,7 @@
 
 mod archive;
 mod blob;
+mod config;
 mod docker_archive;
 mod document;
 mod error;

@@ -91,6 +91,13 @@ impl Platform {
             && self.architecture == other.architecture
             && (self.variant.is_none() || self.variant_or_default() == other.variant_or_default())
     }
+
+    /// [`Platform::accepts`] for what a configuration says. Many leave out the variant that their index names, so only
+    /// a variant that is there can be wrong.
+    pub(super) fn accepts_configuration(&self, found: &Self) -> bool {
+        let without_variant = Self { variant: None, ..self.clone() };
+        self.accepts(found) || (found.variant.is_none() && without_variant.accepts(found))
+    }
 }
 
 /// Which entry of an index is meant.
@@ -177,6 +184,17 @@ mod tests {
             &format!("`x` has no image for {here}, only for linux/mips, linux/riscv32"),
         );
         check(None, &[], "`x` lacks an image: its index lists none");
+    }
+
+    #[test]
+    fn a_configuration_may_leave_out_the_variant() {
+        let check = |wanted: &str, found: &str| {
+            wanted.parse::<Platform>().unwrap().accepts_configuration(&found.parse().unwrap())
+        };
+        assert!(check("linux/arm/v6", "linux/arm"));
+        assert!(check("linux/arm/v6", "linux/arm/v6"));
+        assert!(!check("linux/arm/v6", "linux/arm/v7"));
+        assert!(!check("linux/arm/v6", "linux/arm64"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Real tools, and what every image must satisfy whatever it was opened from.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use dogwatch_scan::source::{self, Compression, OpenImage, SourceError, SourceOptions};
@@ -17,7 +18,11 @@ pub(crate) fn have(tools: &[&str]) -> bool {
         |tool: &&&str| !std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(tool).exists());
     let missing: Vec<_> = tools.iter().filter(is_missing).collect();
     if !missing.is_empty() {
-        eprintln!("SKIPPED: {missing:?} not installed");
+        static SKIPPED: AtomicU32 = AtomicU32::new(0);
+        let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        // Written past the harness, which hides what passing tests print.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {missing:?} not installed ({count} skipped so far)");
     }
     missing.is_empty()
 }

@@ -1,119 +1,149 @@
 //! How a registry asks who is there, and where the answer is bought.
 //!
-//! Source: RFC 7235 (challenges), the distribution project's "Token Authentication" and "OAuth2 Token Authentication".
+//! Source: the distribution project's "Token Authentication" and "OAuth2 Token Authentication".
 //!
 //! **Credentials go** to the registry itself (Basic), or to the token server that the registry names (Bearer). The
 //! registry may name any host, as Docker Hub names `auth.docker.io`: it is trusted with these credentials anyway, and
 //! was reached by its verified name. The token server must be reached by HTTPS, unless the registry itself is spoken to
-//! without TLS and the token server is on this machine too (or plain HTTP was asked for). A host that was only reached by a redirect can name no token server and is sent nothing.
+//! without TLS and the token server is on this machine too (or plain HTTP was asked for). A host that was only reached
+//! by a redirect can name no token server and is sent nothing.
 
-use std::collections::HashMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use super::body::read_whole;
+use super::challenge::Challenge;
+use super::credentials::{self, CredentialError, Credentials};
+use super::error::RegistryError;
+use super::http::{Http, is_this_machine};
 
-/// What a registry asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
-    /// A token of this server.
-    Bearer { realm: String, service: Option<String> },
-    /// Name and password.
-    Basic,
-}
+/// The longest answer of a token server.
+const TOKEN_BYTES_MAX: u64 = 1 << 20;
 
-impl Challenge {
-    /// The challenge to answer: a token rather than a password when both will do. None when neither will.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        let challenges: Vec<_> = values.flat_map(parse).collect();
-        let bearer = challenges.iter().find_map(|(scheme, parameters)| {
-            let realm = parameters.get("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
-            Some(Self::Bearer { realm: realm.clone(), service: parameters.get("service").cloned() })
-        });
-        let basic = || challenges.iter().find(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")).map(|_| Self::Basic);
-        bearer.or_else(basic)
-    }
-}
+/// What came of looking for credentials.
+pub(super) type Looked = Result<Option<Credentials>, CredentialError>;
 
-/// Splits `Scheme key="value", key=value, Scheme …`. What cannot be understood is skipped.
-fn parse(header: &str) -> Vec<(String, HashMap<String, String>)> {
-    let mut challenges: Vec<(String, HashMap<String, String>)> = Vec::new();
-    let mut rest = header;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        let end = rest.find([' ', '=', ',']).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        if word.is_empty() && after.is_empty() {
-            return challenges;
-        }
-        match after.strip_prefix('=') {
-            None => {
-                challenges.push((word.to_owned(), HashMap::new()));
-                rest = after;
-            }
-            Some(after) => {
-                let (value, after) = parse_value(after);
-                if let Some((_, parameters)) = challenges.last_mut() {
-                    parameters.entry(word.to_ascii_lowercase()).or_insert(value);
-                }
-                rest = after;
-            }
-        }
-    }
-}
-
-/// A token or a quoted string, and what follows it.
-fn parse_value(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let (value, rest) = text.split_at(text.find([',', ' ']).unwrap_or(text.len()));
-        return (value.to_owned(), rest);
-    };
-    let mut value = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return (value, &quoted[at + 1..]),
-            '\\' => value.extend(chars.next().map(|(_, c)| c)),
-            c => value.push(c),
-        }
-    }
-    (value, "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(headers: &[&str], expected: Option<Challenge>) {
-        let mut map = HeaderMap::new();
-        for value in headers {
-            map.append(WWW_AUTHENTICATE, value.parse().unwrap());
-        }
-        assert_eq!(Challenge::of(&map), expected, "{headers:?}");
-    }
-
-    #[test]
-    fn challenges_of_real_registries_are_understood() {
-        let bearer = |realm: &str, service: Option<&str>| {
-            Some(Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned) })
+impl Http {
+    /// The header that meets a challenge, and what came of looking for credentials.
+    pub(super) fn authorize(&self, challenge: &Challenge) -> Result<(HeaderValue, Looked), RegistryError> {
+        // Docker's configuration is read only when a registry asks, and a broken helper only matters when the
+        // registry refuses strangers.
+        let looked = match &self.options.credentials {
+            Some(given) => Ok(Some(given.clone())),
+            None => credentials::find(&self.registry, self.options.docker_config.as_deref()),
         };
-        check(
-            &[
-                r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull""#,
-            ],
-            bearer("https://auth.docker.io/token", Some("registry.docker.io")),
-        );
-        check(&[r#"Basic realm="x", Bearer realm="https://a/t""#], bearer("https://a/t", None));
-        check(&[r#"Basic realm="x""#, "bearer realm=https://a/t , service=s"], bearer("https://a/t", Some("s")));
-        check(&[r#"Basic realm="Registry \"1\"""#], Some(Challenge::Basic));
-        check(&["Negotiate"], None);
-        check(&["Bearer"], None);
-        check(&[], None);
+        let value = match (challenge, &looked) {
+            (Challenge::Basic, Ok(Some(Credentials::Password { username, password }))) => basic(username, password),
+            (Challenge::Basic, _) => return Err(self.unauthorized(looked)),
+            (Challenge::Bearer { .. }, Ok(Some(Credentials::RegistryToken(token)))) => format!("Bearer {token}"),
+            (Challenge::Bearer { realm, service }, _) => {
+                let realm = self.realm(realm)?;
+                let given = looked.as_ref().ok().and_then(Option::as_ref);
+                match self.token(&realm, service.as_deref(), given)? {
+                    Some(token) => format!("Bearer {token}"),
+                    None => return Err(self.unauthorized(looked)),
+                }
+            }
+        };
+        let mut value =
+            HeaderValue::try_from(value).map_err(|_| self.challenge("the token is not a header's value"))?;
+        value.set_sensitive(true);
+        Ok((value, looked))
     }
 
-    proptest::proptest! {
-        #[test]
-        fn any_header_ends(text in "\\PC{0,60}|[a =,\"\\\\]{0,40}") {
-            let _ = parse(&text);
+    fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
+        let url = Url::parse(realm).map_err(|_| self.challenge("the token server's address is not one"))?;
+        let here = || url.host_str().is_some_and(is_this_machine);
+        let plain = self.scheme.get() == Some(&"http") && (self.options.insecure_http || here());
+        match url.scheme() {
+            _ if !url.username().is_empty() || url.password().is_some() => {
+                Err(self.challenge("the token server's address has a password"))
+            }
+            "https" => Ok(url),
+            "http" if plain => Ok(url),
+            _ => Err(self.challenge("the token server's address is not HTTPS")),
         }
     }
+
+    /// Buys a token for reading the repository; none when the token server refuses.
+    ///
+    /// The scope is ours, not the registry's wish, so that the token is good for nothing else.
+    fn token(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        given: Option<&Credentials>,
+    ) -> Result<Option<String>, RegistryError> {
+        let scope = format!("repository:{}:pull", self.repository);
+        let request = || match given {
+            Some(Credentials::IdentityToken(token)) => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                form.append_pair("grant_type", "refresh_token").append_pair("client_id", "dogwatch");
+                form.append_pair("service", service.unwrap_or_default()).append_pair("scope", &scope);
+                let body = form.append_pair("refresh_token", token).finish();
+                let builder = self.client.post(realm.clone());
+                builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+            }
+            given => {
+                let mut url = realm.clone();
+                if let Some(service) = service {
+                    url.query_pairs_mut().append_pair("service", service);
+                }
+                url.query_pairs_mut().append_pair("scope", &scope);
+                let builder = self.client.get(url);
+                match given {
+                    Some(Credentials::Password { username, password }) => {
+                        builder.header(AUTHORIZATION, sensitive(basic(username, password)))
+                    }
+                    _ => builder,
+                }
+            }
+        };
+        let what = "a token";
+        let (response, attempts) = self.patiently(|| self.sent(request()))?;
+        match response.status() {
+            StatusCode::OK => {}
+            // OAuth 2 answers 400 (`invalid_grant`) to a refresh token that it does not like.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => return Ok(None),
+            _ => return Err(self.unexpected(response, what.into(), attempts)),
+        }
+        #[derive(Deserialize)]
+        struct TokenAnswer {
+            token: Option<String>,
+            access_token: Option<String>,
+        }
+        let bytes = read_whole(response, what, TOKEN_BYTES_MAX)?;
+        let answer: Option<TokenAnswer> = serde_json::from_slice(&bytes).ok();
+        let token = answer.and_then(|answer| answer.token.or(answer.access_token)).filter(|token| !token.is_empty());
+        token.map(Some).ok_or_else(|| self.challenge("the token server's answer has no token"))
+    }
+
+    pub(super) fn challenge(&self, detail: &str) -> RegistryError {
+        RegistryError::Challenge { registry: self.registry.clone(), detail: detail.into() }
+    }
+
+    pub(super) fn unauthorized(&self, looked: Looked) -> RegistryError {
+        let (who, source) = match looked {
+            Ok(Some(_)) => ("the credentials", None),
+            Ok(None) => ("a request without credentials", None),
+            Err(error) => ("a request without credentials", Some(error)),
+        };
+        let (registry, repository) = (self.registry.clone(), self.repository.clone());
+        RegistryError::Unauthorized { registry, repository, who, source }
+    }
+}
+
+fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+}
+
+fn sensitive(text: String) -> HeaderValue {
+    // Base64 and ASCII: always a header's value.
+    let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }

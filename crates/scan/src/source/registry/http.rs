@@ -3,25 +3,20 @@
 //! Every wait and every length has a bound. Redirects are followed by hand: the `Authorization` header stays with the
 //! registry, and a redirect never leaves TLS. Answers that say "later" (429, 5xx) are asked again a few times.
 
-use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use url::{Origin, Url, form_urlencoded};
+use url::{Origin, Url};
 
 use crate::target::Reference;
 
-use super::auth::Challenge;
-use super::credentials::{self, CredentialError, Credentials};
+use super::body::read_whole;
+use super::challenge::Challenge;
 use super::error::{RegistryError, chain_has};
 use super::{RegistryOptions, tls};
 
@@ -37,33 +32,22 @@ const REDIRECTS_MAX: usize = 5;
 /// The longest time a connection may take to stand.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// The longest time a document may take, so that one byte per stall time is no way to hold a scan.
-const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(120);
-
-/// The least speed of a blob, in bytes per second of waiting, after a time of grace. Slower than a bad phone line.
-const BLOB_RATE_MIN: u64 = 8 << 10;
-
-const BLOB_TIME_OF_GRACE: Duration = Duration::from_secs(120);
-
-/// The longest answer of a token server.
-const TOKEN_BYTES_MAX: u64 = 1 << 20;
-
 /// How much of an error answer is read for its code.
 const ERROR_BYTES_MAX: u64 = 8 << 10;
 
 /// What sends requests to one repository.
 #[derive(Debug)]
 pub(super) struct Http {
-    client: Client,
-    registry: String,
-    repository: String,
+    pub(super) client: Client,
+    pub(super) registry: String,
+    pub(super) repository: String,
     /// Host and port that requests go to.
     host: String,
     plain_allowed: bool,
     /// `http` or `https`, once the registry was reached.
-    scheme: OnceLock<&'static str>,
+    pub(super) scheme: OnceLock<&'static str>,
     authorization: Mutex<Option<HeaderValue>>,
-    options: RegistryOptions,
+    pub(super) options: RegistryOptions,
 }
 
 /// An answer, and whether another host than the registry gave it.
@@ -114,26 +98,6 @@ impl Http {
         self.send(Method::HEAD, path, accept, what)
     }
 
-    /// Reads a whole body of at most `bytes_max` bytes.
-    pub(super) fn read(&self, mut response: Response, what: &str, bytes_max: u64) -> Result<Vec<u8>, RegistryError> {
-        let started = Instant::now();
-        let (mut bytes, mut chunk) = (Vec::new(), [0; 8192]);
-        loop {
-            let failed = |source| RegistryError::Body { what: what.into(), source };
-            let count = response.read(&mut chunk).map_err(|error| failed(without_url(error)))?;
-            if count == 0 {
-                return Ok(bytes);
-            }
-            bytes.extend_from_slice(&chunk[..count]);
-            if bytes.len() as u64 > bytes_max {
-                return Err(RegistryError::TooLarge { what: what.into(), limit: bytes_max });
-            }
-            if started.elapsed() > DOCUMENT_TIME_MAX {
-                return Err(failed(too_slow()));
-            }
-        }
-    }
-
     fn send(&self, method: Method, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
         let (response, attempts) = self.patiently(|| self.send_authorized(&method, path, accept))?;
         let status = response.status();
@@ -155,7 +119,7 @@ impl Http {
     }
 
     /// Repeats a request while the answer is "later" or the connection breaks, with growing pauses.
-    fn patiently(
+    pub(super) fn patiently(
         &self,
         request: impl Fn() -> Result<Response, RegistryError>,
     ) -> Result<(Response, u32), RegistryError> {
@@ -239,7 +203,7 @@ impl Http {
         Ok(response)
     }
 
-    fn sent(&self, builder: RequestBuilder) -> Result<Response, RegistryError> {
+    pub(super) fn sent(&self, builder: RequestBuilder) -> Result<Response, RegistryError> {
         builder.send().map_err(|error| {
             let host = error.url().map_or_else(|| self.host.clone(), host_of);
             match error.is_timeout() && !error.is_connect() {
@@ -267,117 +231,9 @@ impl Http {
         Ok(next)
     }
 
-    /// The header that meets a challenge, and what came of looking for credentials.
-    fn authorize(&self, challenge: &Challenge) -> Result<(HeaderValue, Looked), RegistryError> {
-        // Docker's configuration is read only when a registry asks, and a broken helper only matters when the
-        // registry refuses strangers.
-        let looked = match &self.options.credentials {
-            Some(given) => Ok(Some(given.clone())),
-            None => credentials::find(&self.registry, self.options.docker_config.as_deref()),
-        };
-        let value = match (challenge, &looked) {
-            (Challenge::Basic, Ok(Some(Credentials::Password { username, password }))) => basic(username, password),
-            (Challenge::Basic, _) => return Err(self.unauthorized(looked)),
-            (Challenge::Bearer { .. }, Ok(Some(Credentials::RegistryToken(token)))) => format!("Bearer {token}"),
-            (Challenge::Bearer { realm, service }, _) => {
-                let realm = self.realm(realm)?;
-                let given = looked.as_ref().ok().and_then(Option::as_ref);
-                match self.token(&realm, service.as_deref(), given)? {
-                    Some(token) => format!("Bearer {token}"),
-                    None => return Err(self.unauthorized(looked)),
-                }
-            }
-        };
-        let mut value =
-            HeaderValue::try_from(value).map_err(|_| self.challenge("the token is not a header's value"))?;
-        value.set_sensitive(true);
-        Ok((value, looked))
-    }
-
-    fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
-        let url = Url::parse(realm).map_err(|_| self.challenge("the token server's address is not one"))?;
-        let here = || url.host_str().is_some_and(is_this_machine);
-        let plain = self.scheme.get() == Some(&"http") && (self.options.insecure_http || here());
-        match url.scheme() {
-            _ if !url.username().is_empty() || url.password().is_some() => {
-                Err(self.challenge("the token server's address has a password"))
-            }
-            "https" => Ok(url),
-            "http" if plain => Ok(url),
-            _ => Err(self.challenge("the token server's address is not HTTPS")),
-        }
-    }
-
-    /// Buys a token for reading the repository; none when the token server refuses.
-    ///
-    /// The scope is ours, not the registry's wish, so that the token is good for nothing else.
-    fn token(
-        &self,
-        realm: &Url,
-        service: Option<&str>,
-        given: Option<&Credentials>,
-    ) -> Result<Option<String>, RegistryError> {
-        let scope = format!("repository:{}:pull", self.repository);
-        let request = || match given {
-            Some(Credentials::IdentityToken(token)) => {
-                let mut form = form_urlencoded::Serializer::new(String::new());
-                form.append_pair("grant_type", "refresh_token").append_pair("client_id", "dogwatch");
-                form.append_pair("service", service.unwrap_or_default()).append_pair("scope", &scope);
-                let body = form.append_pair("refresh_token", token).finish();
-                let builder = self.client.post(realm.clone());
-                builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
-            }
-            given => {
-                let mut url = realm.clone();
-                if let Some(service) = service {
-                    url.query_pairs_mut().append_pair("service", service);
-                }
-                url.query_pairs_mut().append_pair("scope", &scope);
-                let builder = self.client.get(url);
-                match given {
-                    Some(Credentials::Password { username, password }) => {
-                        builder.header(AUTHORIZATION, sensitive(basic(username, password)))
-                    }
-                    _ => builder,
-                }
-            }
-        };
-        let what = "a token";
-        let (response, attempts) = self.patiently(|| self.sent(request()))?;
-        match response.status() {
-            StatusCode::OK => {}
-            // OAuth 2 answers 400 (`invalid_grant`) to a refresh token that it does not like.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => return Ok(None),
-            _ => return Err(self.unexpected(response, what.into(), attempts)),
-        }
-        #[derive(Deserialize)]
-        struct TokenAnswer {
-            token: Option<String>,
-            access_token: Option<String>,
-        }
-        let bytes = self.read(response, what, TOKEN_BYTES_MAX)?;
-        let answer: Option<TokenAnswer> = serde_json::from_slice(&bytes).ok();
-        let token = answer.and_then(|answer| answer.token.or(answer.access_token)).filter(|token| !token.is_empty());
-        token.map(Some).ok_or_else(|| self.challenge("the token server's answer has no token"))
-    }
-
-    fn challenge(&self, detail: &str) -> RegistryError {
-        RegistryError::Challenge { registry: self.registry.clone(), detail: detail.into() }
-    }
-
-    fn unauthorized(&self, looked: Looked) -> RegistryError {
-        let (who, source) = match looked {
-            Ok(Some(_)) => ("the credentials", None),
-            Ok(None) => ("a request without credentials", None),
-            Err(error) => ("a request without credentials", Some(error)),
-        };
-        let (registry, repository) = (self.registry.clone(), self.repository.clone());
-        RegistryError::Unauthorized { registry, repository, who, source }
-    }
-
     /// An answer that nothing can be made of, with the registry's error code if that looks like one. Its message is
     /// left out: it may repeat what we sent.
-    fn unexpected(&self, response: Response, what: String, attempts: u32) -> RegistryError {
+    pub(super) fn unexpected(&self, response: Response, what: String, attempts: u32) -> RegistryError {
         #[derive(Deserialize)]
         struct Errors {
             errors: Vec<OneError>,
@@ -387,7 +243,7 @@ impl Http {
             code: String,
         }
         let (host, status) = (host_of(response.url()), response.status());
-        let body = self.read(response, &what, ERROR_BYTES_MAX).unwrap_or_default();
+        let body = read_whole(response, &what, ERROR_BYTES_MAX).unwrap_or_default();
         let code = serde_json::from_slice::<Errors>(&body).ok().and_then(|body| body.errors.into_iter().next());
         let is_code =
             |code: &OneError| code.code.len() < 40 && code.code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
@@ -397,20 +253,6 @@ impl Http {
         };
         RegistryError::Status { host, status, what, attempts }
     }
-}
-
-/// What came of looking for credentials.
-type Looked = Result<Option<Credentials>, CredentialError>;
-
-fn basic(username: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
-}
-
-fn sensitive(text: String) -> HeaderValue {
-    // Base64 and ASCII: always a header's value.
-    let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
-    value.set_sensitive(true);
-    value
 }
 
 fn is_transient(status: StatusCode) -> bool {
@@ -429,66 +271,10 @@ fn host_of(url: &Url) -> String {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(super) fn is_this_machine(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
     name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-fn without_url(error: io::Error) -> io::Error {
-    let kind = error.kind();
-    match error.into_inner().map(|inner| inner.downcast::<reqwest::Error>()) {
-        Some(Ok(inner)) if inner.is_timeout() => {
-            io::Error::new(io::ErrorKind::TimedOut, "the registry stopped sending")
-        }
-        Some(Ok(inner)) => io::Error::new(kind, inner.without_url()),
-        Some(Err(inner)) => io::Error::new(kind, inner),
-        None => kind.into(),
-    }
-}
-
-fn too_slow() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the registry sends too slowly")
-}
-
-/// Reads a blob of known size. Dropping it closes the connection.
-pub(in super::super) struct BlobReader {
-    response: Response,
-    what: String,
-    size: u64,
-    done: u64,
-    waited: Duration,
-}
-
-impl BlobReader {
-    pub(super) fn new(response: Response, what: String, size: u64) -> Self {
-        Self { response, what, size, done: 0, waited: Duration::ZERO }
-    }
-
-    fn wrong_length(&self, actual: u64) -> io::Error {
-        let kind = if actual < self.size { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
-        io::Error::new(kind, RegistryError::Length { what: self.what.clone(), expected: self.size, actual })
-    }
-}
-
-impl Read for BlobReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        let started = Instant::now();
-        let count = self.response.read(buffer).map_err(without_url)?;
-        // Only time spent waiting counts: the one who reads may be slow for reasons of his own.
-        self.waited += started.elapsed();
-        self.done += count as u64;
-        if (count == 0 && self.done < self.size) || self.done > self.size {
-            return Err(self.wrong_length(self.done));
-        }
-        if self.waited > BLOB_TIME_OF_GRACE + Duration::from_secs(self.done / BLOB_RATE_MIN) {
-            return Err(too_slow());
-        }
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Images in registries: OCI distribution specification 1.1, read side only.
 //!
-//! Reading order: this file says what is asked for; [`http`] sends requests (scheme, redirects, retries, bounds);
-//! [`auth`] answers a registry that wants to know who asks; [`credentials`] looks into Docker's configuration.
+//! Reading order: this file says what is asked for; [`http`] sends requests (scheme, redirects, retries);
+//! [`body`] reads answers; [`challenge`] and [`auth`] satisfy a registry that wants to know who asks, and [`credentials`]
+//! looks into Docker's configuration for that.
 
 mod auth;
+mod body;
+mod challenge;
 mod credentials;
 mod error;
 mod http;
@@ -24,9 +27,10 @@ use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Pa
 use super::error::SourceError;
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
+use body::{BlobReader, read_whole};
 pub use credentials::Credentials;
 pub use error::RegistryError;
-use http::{BlobReader, Http};
+use http::Http;
 
 /// The documents that a manifest request accepts, ours to read.
 const ACCEPT_MANIFEST: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -104,7 +108,7 @@ impl Repository {
         let what = format!("the manifest `{reference}` of `{}`", self.name);
         let response = self.http.get(&format!("{}/manifests/{reference}", self.path), ACCEPT_MANIFEST, &what)?;
         let claimed = claimed_digest(&response);
-        Ok((self.http.read(response, &what, MANIFEST_BYTES_MAX)?, claimed))
+        Ok((read_whole(response, &what, MANIFEST_BYTES_MAX)?, claimed))
     }
 
     /// The digest that a tag stands for now.
@@ -131,7 +135,7 @@ impl Repository {
             return Ok(None);
         }
         let next = next_page(&response);
-        Ok(Some(Page { bytes: self.http.read(response, &what, MANIFEST_BYTES_MAX)?, next }))
+        Ok(Some(Page { bytes: read_whole(response, &what, MANIFEST_BYTES_MAX)?, next }))
     }
 }
 
