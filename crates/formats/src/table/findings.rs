@@ -14,7 +14,7 @@ use crate::printable::printable;
 use crate::words;
 
 /// Findings listed line by line before the rest is only counted: about two screens.
-const ROWS_MAX: usize = 80;
+const ROWS_MAX: usize = 60;
 /// Packages listed with counts only.
 const QUIET_GROUPS_MAX: usize = 15;
 /// Binary packages named in one heading.
@@ -90,7 +90,7 @@ fn summary(page: &mut Page, report: &ScanReport, groups: &[&Group<'_>], less_urg
     page.blank();
     let title = match (less_urgent, report.comparison.is_some()) {
         (true, true) => "known before",
-        (true, false) => "less urgent",
+        (true, false) => "others",
         (false, _) => "further findings",
     };
     page.line(2, &[piece(title, STRONG)]);
