@@ -114,7 +114,9 @@ fn what_is_not_stated_becomes_a_gap_and_nothing_is_lost() {
         { "type": "library", "name": 7, "purl": ["x"], "components": { "a": 1 } },
         { "type": "file", "name": "/etc/passwd" },
     ]));
-    check(&document, expect![[r#"
+    check(
+        &document,
+        expect![[r#"
         generic no-purl 1.0 [] []
         npm no-version  [] []
         generic bad-purl 1 [] []
@@ -127,7 +129,8 @@ fn what_is_not_stated_becomes_a_gap_and_nothing_is_lost() {
         gap unsupported a component without a name: the component has no package URL, so no advisory can be matched
         gap unknown-version a component without a name: the component has no version
         gap unknown-distribution distro: the bill does not name the distribution of its OS packages
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -138,12 +141,15 @@ fn nested_and_repeated_components() {
                 { "type": "library", "bom-ref": "a", "name": "c", "version": "3", "purl": "pkg:npm/c@3" } ] } ] },
         { "type": "library", "bom-ref": "b", "name": "b", "version": "2", "purl": "pkg:npm/b@2" },
     ]));
-    check(&document, expect![[r#"
+    check(
+        &document,
+        expect![[r#"
         npm a 1 [] []
         npm b 2 [] []
         npm c 3 [] []
         gap malformed a: two components share this reference, so what depends on it is not known
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -153,13 +159,16 @@ fn the_distribution_can_come_from_package_urls_alone() {
         { "type": "library", "name": "zlib", "version": "1.2.13-r1", "purl": "pkg:apk/alpine/zlib@1.2.13-r1?distro=alpine-3.18.4" },
         { "type": "library", "name": "x", "version": "1", "purl": "pkg:rpm/opensuse/x@1?distro=opensuse-leap-15.5" },
     ]));
-    check(&document, expect![[r#"
+    check(
+        &document,
+        expect![[r#"
         distro alpine 3.18.4
         apk musl 1.2.4-r2 [] []
         apk zlib 1.2.13-r1 [] []
         rpm x 1 [] []
         gap unknown-distribution distro: the package URLs name several distributions: alpine-3.18.4, opensuse-leap-15.5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -177,14 +186,17 @@ fn spdx_of_2_2_and_wrapped_by_a_dependency_export() {
         "hasExtractedLicensingInfos": [{ "licenseId": "LicenseRef-x", "extractedText": "Own" }],
         "relationships": [{ "spdxElementId": "SPDXRef-1", "relatedSpdxElement": "SPDXRef-2", "relationshipType": "DEPENDENCY_OF" }, {}],
     }});
-    check(&document, expect![[r#"
+    check(
+        &document,
+        expect![[r#"
         npm lodash 4.17.15 [] []
         generic mystery  [] [0]
         gap malformed relationship 2: missing field `spdxElementId` at line 1 column 2
         gap unsupported mystery: the component has no package URL, so no advisory can be matched
         gap unknown-version mystery: the component has no version
         gap malformed package 4: it is not an object
-    "#]]);
+    "#]],
+    );
     assert_eq!(inventory(&document).packages[0].licenses, ["Own"]);
 }
 
@@ -198,7 +210,7 @@ fn other_documents_are_refused_with_their_reason() {
     assert_eq!(error("SPDXVersion: SPDX-2.3\n"), ("SPDX tag-value is not read".into(), true));
     assert_eq!(error(r#"{"bomFormat":"CycloneDX","specVersion":"9.9"}"#).0, "CycloneDX 9.9 is not read");
     assert_eq!(error(r#"{"bomFormat":"CycloneDX"}"#).0, "CycloneDX of unknown version is not read");
-    assert_eq!(error(r#"{"spdxVersion":"SPDX-1.0"}"#).0, "SPDX SPDX-1.0 is not read");
+    assert_eq!(error(r#"{"spdxVersion":"SPDX-1.0"}"#).0, "SPDX 1.0 is not read");
     assert_eq!(error(r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#).0, "SPDX 3 is not read");
     assert!(matches!(sbom::read(b"{}"), Err(SbomError::Unrecognised)));
     for text in ["", "[", "null", "\"x\"", r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":7}"#] {
