@@ -87,7 +87,7 @@ pub fn read(bytes: &[u8]) -> Result<(Artifact, Inventory), SbomError> {
     }
     match (header.spdx_version.as_ref().map(|version| version.as_str()), header.sbom) {
         (Some(Some("SPDX-2.2" | "SPDX-2.3")), _) => spdx::read(bytes),
-        (Some(version), _) => Err(unsupported("SPDX", version)),
+        (Some(version), _) => Err(unsupported("SPDX", version.map(|version| version.trim_start_matches("SPDX-")))),
         // The wrapped text is a part of this one, so this goes one level deeper at each step and ends with the text.
         (None, Some(wrapped)) if wrapped.get().contains("\"SPDX-2.") => spdx::read(wrapped.get().as_bytes()),
         (None, _) if header.context.is_some_and(|context| context.to_string().contains("spdx.org")) => {

@@ -101,7 +101,7 @@ fn operating_system(distro: &Distro) -> Value {
         "name": distro.id,
         "versionInfo": distro.version_id,
         "description": distro.pretty_name,
-        "primaryPackagePurpose": "OPERATING-SYSTEM",
+        "primaryPackagePurpose": "OPERATING_SYSTEM",
         "downloadLocation": "NOASSERTION",
         "filesAnalyzed": false,
         "licenseConcluded": "NOASSERTION",

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use expect_test::expect_file;
 use dogwatch_formats::cyclonedx::Vulnerabilities::{Included, LeftOut};
 use dogwatch_formats::table::{TableOptions, render};
 use dogwatch_formats::{cyclonedx, explain, json, sarif, sbom, spdx};
+use expect_test::expect_file;
 use jsonschema::{Registry, Validator};
 use model::finding::Severity;
 use model::package::PackageId;
@@ -38,7 +38,13 @@ fn schema(name: &str) -> Validator {
         let resource = parsed(&fixture(&format!("schemas/{file}.schema.json")));
         registry = registry.add(format!("http://cyclonedx.org/schema/{id}.SNAPSHOT.schema.json"), resource).unwrap();
     }
-    let schema = parsed(&fixture(&format!("schemas/{name}.schema.json")));
+    let mut schema = parsed(&fixture(&format!("schemas/{name}.schema.json")));
+    // Its pattern holds a stray bracket that strict regular expressions refuse; we write no language.
+    for definition in ["run", "toolComponent"] {
+        if let Some(language) = schema.pointer_mut(&format!("/definitions/{definition}/properties/language")) {
+            language.as_object_mut().unwrap().remove("pattern");
+        }
+    }
     jsonschema::options().with_registry(&registry.prepare().unwrap()).build(&schema).unwrap()
 }
 
@@ -301,12 +307,13 @@ fn strangers_strings_do_not_act_on_the_terminal() {
     verdict.exceptions.iter_mut().for_each(|exception| exception.why.push_str(evil));
     report.knowledge.as_mut().unwrap().as_of = evil.into();
     report.comparison = Some(Comparison { with: evil.into(), new: vec![0], unchanged: 0, gone: vec![evil.into()] });
-    for text in [render(&report, TableOptions { columns: 80, all: true }), explain::render(&report, "CVE-1", 80).unwrap()] {
+    for text in
+        [render(&report, TableOptions { columns: 80, all: true }), explain::render(&report, "CVE-1", 80).unwrap()]
+    {
         // Our own styles are escapes of the form ESC [ … m; nothing else may be left.
         let text = plain(&text);
         assert!(!text.contains("owned\u{7}"));
-        let acting: Vec<char> =
-            text.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
+        let acting: Vec<char> = text.chars().filter(|c| c.is_control() && *c != '\n' || *c == '\u{202e}').collect();
         assert_eq!(acting, []);
         assert!(!text.lines().any(|line| line.starts_with("\u{9b}") || line.starts_with(r"\u{202e}")), "{text}");
     }

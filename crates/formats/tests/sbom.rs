@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use expect_test::{Expect, expect};
 use dogwatch_formats::sbom::{self, SbomError};
+use expect_test::{Expect, expect};
 use model::gap::GapKind;
 use model::inventory::Inventory;
 use model::package::PackageType;
@@ -34,7 +34,8 @@ fn check(document: &Value, expected: Expect) {
         let paths: Vec<_> = package.evidence.iter().map(|e| e.path.as_str()).collect();
         let layer = package.layer.map(|layer| format!(" layer {layer}")).unwrap_or_default();
         let needs: Vec<_> = package.depends_on.iter().map(|id| id.0).collect();
-        writeln!(text, "{} {} {}{source} {paths:?}{layer} {needs:?}", package.kind, package.name, package.version).unwrap();
+        writeln!(text, "{} {} {}{source} {paths:?}{layer} {needs:?}", package.kind, package.name, package.version)
+            .unwrap();
     }
     for gap in &inventory.gaps {
         writeln!(text, "gap {} {}: {}", gap.kind.as_str(), gap.subject, gap.detail).unwrap();
@@ -48,8 +49,11 @@ fn both_formats_of_syft_give_the_same_packages() {
     let (artifact, from_spdx) = sbom::read(&fixture("syft.spdx.json")).unwrap();
     assert_eq!(artifact.target, "shop");
     let facts = |inventory: &Inventory| {
-        let mut facts: Vec<_> =
-            inventory.packages.iter().map(|p| (p.purl.clone(), p.name.clone(), p.version.clone(), p.source.clone())).collect();
+        let mut facts: Vec<_> = inventory
+            .packages
+            .iter()
+            .map(|p| (p.purl.clone(), p.name.clone(), p.version.clone(), p.source.clone()))
+            .collect();
         facts.sort();
         facts
     };
@@ -89,11 +93,14 @@ fn trivy_names_sources_layers_and_files_in_properties() {
         ],
         "dependencies": [{ "ref": "lodash", "dependsOn": ["ssl", "nowhere"] }],
     });
-    check(&document, expect![[r#"
+    check(
+        &document,
+        expect![[r#"
         distro debian 12.5
         deb libssl3 2:3.0.9-1 from openssl 2:3.0.9-1 [] layer 1 []
         npm lodash 4.17.15 ["app/node_modules/lodash/package.json"] [0]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +114,23 @@ fn what_is_not_stated_becomes_a_gap_and_nothing_is_lost() {
         { "type": "library", "name": 7, "purl": ["x"], "components": { "a": 1 } },
         { "type": "file", "name": "/etc/passwd" },
     ]));
-    check(&document, expect![[]]);
+    check(
+        &document,
+        expect![[r#"
+        generic no-purl 1.0 [] []
+        npm no-version  [] []
+        generic bad-purl 1 [] []
+        deb libc6 2.36 [] []
+        generic   [] []
+        gap unsupported no-purl: the component has no package URL, so no advisory can be matched
+        gap unknown-version no-version: the component has no version
+        gap malformed bad-purl: the package URL is malformed: missing scheme
+        gap malformed components: an entry is not an object
+        gap unsupported a component without a name: the component has no package URL, so no advisory can be matched
+        gap unknown-version a component without a name: the component has no version
+        gap unknown-distribution distro: the bill does not name the distribution of its OS packages
+    "#]],
+    );
 }
 
 #[test]
@@ -118,7 +141,15 @@ fn nested_and_repeated_components() {
                 { "type": "library", "bom-ref": "a", "name": "c", "version": "3", "purl": "pkg:npm/c@3" } ] } ] },
         { "type": "library", "bom-ref": "b", "name": "b", "version": "2", "purl": "pkg:npm/b@2" },
     ]));
-    check(&document, expect![[]]);
+    check(
+        &document,
+        expect![[r#"
+        npm a 1 [] []
+        npm b 2 [] []
+        npm c 3 [] []
+        gap malformed a: two components share this reference, so what depends on it is not known
+    "#]],
+    );
 }
 
 #[test]
@@ -128,7 +159,16 @@ fn the_distribution_can_come_from_package_urls_alone() {
         { "type": "library", "name": "zlib", "version": "1.2.13-r1", "purl": "pkg:apk/alpine/zlib@1.2.13-r1?distro=alpine-3.18.4" },
         { "type": "library", "name": "x", "version": "1", "purl": "pkg:rpm/opensuse/x@1?distro=opensuse-leap-15.5" },
     ]));
-    check(&document, expect![[]]);
+    check(
+        &document,
+        expect![[r#"
+        distro alpine 3.18.4
+        apk musl 1.2.4-r2 [] []
+        apk zlib 1.2.13-r1 [] []
+        rpm x 1 [] []
+        gap unknown-distribution distro: the package URLs name several distributions: alpine-3.18.4, opensuse-leap-15.5
+    "#]],
+    );
 }
 
 #[test]
@@ -146,7 +186,17 @@ fn spdx_of_2_2_and_wrapped_by_a_dependency_export() {
         "hasExtractedLicensingInfos": [{ "licenseId": "LicenseRef-x", "extractedText": "Own" }],
         "relationships": [{ "spdxElementId": "SPDXRef-1", "relatedSpdxElement": "SPDXRef-2", "relationshipType": "DEPENDENCY_OF" }, {}],
     }});
-    check(&document, expect![[]]);
+    check(
+        &document,
+        expect![[r#"
+        npm lodash 4.17.15 [] []
+        generic mystery  [] [0]
+        gap malformed relationship 2: missing field `spdxElementId` at line 1 column 2
+        gap unsupported mystery: the component has no package URL, so no advisory can be matched
+        gap unknown-version mystery: the component has no version
+        gap malformed package 4: it is not an object
+    "#]],
+    );
     assert_eq!(inventory(&document).packages[0].licenses, ["Own"]);
 }
 
@@ -160,7 +210,7 @@ fn other_documents_are_refused_with_their_reason() {
     assert_eq!(error("SPDXVersion: SPDX-2.3\n"), ("SPDX tag-value is not read".into(), true));
     assert_eq!(error(r#"{"bomFormat":"CycloneDX","specVersion":"9.9"}"#).0, "CycloneDX 9.9 is not read");
     assert_eq!(error(r#"{"bomFormat":"CycloneDX"}"#).0, "CycloneDX of unknown version is not read");
-    assert_eq!(error(r#"{"spdxVersion":"SPDX-1.0"}"#).0, "SPDX SPDX-1.0 is not read");
+    assert_eq!(error(r#"{"spdxVersion":"SPDX-1.0"}"#).0, "SPDX 1.0 is not read");
     assert_eq!(error(r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#).0, "SPDX 3 is not read");
     assert!(matches!(sbom::read(b"{}"), Err(SbomError::Unrecognised)));
     for text in ["", "[", "null", "\"x\"", r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":7}"#] {
@@ -202,11 +252,34 @@ fn a_bill_cut_anywhere_is_an_error() {
 /// JSON of any shape with the field names that the reader looks for.
 fn any_json() -> impl Strategy<Value = Value> {
     const NAMES: &[&str] = &[
-        "type", "name", "version", "purl", "bom-ref", "components", "licenses", "license", "properties", "value", "evidence",
-        "occurrences", "location", "externalRefs", "referenceType", "referenceLocator", "SPDXID", "versionInfo", "ref",
-        "dependsOn", "primaryPackagePurpose", "metadata", "component", "packages", "relationships",
+        "type",
+        "name",
+        "version",
+        "purl",
+        "bom-ref",
+        "components",
+        "licenses",
+        "license",
+        "properties",
+        "value",
+        "evidence",
+        "occurrences",
+        "location",
+        "externalRefs",
+        "referenceType",
+        "referenceLocator",
+        "SPDXID",
+        "versionInfo",
+        "ref",
+        "dependsOn",
+        "primaryPackagePurpose",
+        "metadata",
+        "component",
+        "packages",
+        "relationships",
     ];
-    const TEXTS: &[&str] = &["operating-system", "pkg:npm/a@1", "pkg:deb/debian/x@1?epoch=1&upstream=y%401", "purl", "CONTAINER", "pkg:%"];
+    const TEXTS: &[&str] =
+        &["operating-system", "pkg:npm/a@1", "pkg:deb/debian/x@1?epoch=1&upstream=y%401", "purl", "CONTAINER", "pkg:%"];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<i64>().prop_map(Value::from),

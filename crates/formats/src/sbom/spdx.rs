@@ -151,11 +151,18 @@ fn licenses(package: &Value, extracted: &HashMap<&str, &str>) -> Vec<String> {
     license.map(str::to_owned).into_iter().collect()
 }
 
-/// Syft says in words where it looked: `acquired package info from DPKG DB: /var/lib/dpkg/status, …`.
+/// Where it was seen is said in words. Syft: `acquired package info from DPKG DB: /var/lib/dpkg/status, …`; Dogwatch:
+/// `found by dpkg in var/lib/dpkg/status, …; brought by …`.
 fn paths(package: &Value) -> Vec<String> {
     let info = text(package, "sourceInfo");
-    let list = info.strip_prefix("acquired package info from").and_then(|info| info.split_once(": "));
-    list.map(|(_, paths)| paths.split(", ").map(str::to_owned).collect()).unwrap_or_default()
+    let list = match info.strip_prefix("found by ").and_then(|info| info.split_once(" in ")) {
+        Some((_, paths)) => paths.split(';').next(),
+        None => info
+            .strip_prefix("acquired package info from")
+            .and_then(|info| info.split_once(": "))
+            .map(|(_, paths)| paths),
+    };
+    list.map(|paths| paths.split(", ").map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// Trivy and Dogwatch say `built package from: openssl 3.0.9-1`.

@@ -107,7 +107,7 @@ fn remedy(page: &mut Page, remedy: &Remedy) {
         text = format!("concerns {} (worst: {worst})", words::count(remedy.removes.len(), "finding"));
     }
     if remedy.violations > 0 {
-        text.push_str(&format!(", {} of them denied", remedy.violations));
+        text.push_str(&format!(" and {}", words::count(remedy.violations as usize, "violation")));
     }
     page.line(4, &[piece(text, PLAIN)]);
 }

@@ -14,7 +14,7 @@ use crate::printable::printable;
 use crate::words;
 
 /// Findings listed line by line before the rest is only counted: about two screens.
-const ROWS_MAX: usize = 80;
+const ROWS_MAX: usize = 60;
 /// Packages listed with counts only.
 const QUIET_GROUPS_MAX: usize = 15;
 /// Binary packages named in one heading.
@@ -90,7 +90,7 @@ fn summary(page: &mut Page, report: &ScanReport, groups: &[&Group<'_>], less_urg
     page.blank();
     let title = match (less_urgent, report.comparison.is_some()) {
         (true, true) => "known before",
-        (true, false) => "less urgent",
+        (true, false) => "others",
         (false, _) => "further findings",
     };
     page.line(2, &[piece(title, STRONG)]);
@@ -161,7 +161,7 @@ fn row(page: &mut Page, marks: &Marks, index: usize, finding: &Finding) {
     pieces.extend(finding.kev.as_ref().map(|_| piece("exploited (KEV)", BAD)));
     let epss = finding.epss.filter(|epss| epss.score >= EPSS_SHOWN_MIN);
     pieces.extend(epss.map(|epss| piece(format!("EPSS {:.0} %", epss.score * 100.0), PLAIN)));
-    if marks.new(index) {
+    if marks.is_new(index) {
         pieces.push(piece("new", CARE));
     }
     if marks.denied.contains(&index) {
@@ -192,7 +192,7 @@ impl Marks {
         Self { denied: indices(denied), excused: indices(excused), new }
     }
 
-    fn new(&self, index: usize) -> bool {
+    fn is_new(&self, index: usize) -> bool {
         self.new.as_ref().is_some_and(|new| new.contains(&index))
     }
 

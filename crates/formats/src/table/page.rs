@@ -83,12 +83,13 @@ impl Page {
         self.text.extend(std::iter::repeat_n(' ', indent));
         let mut column = indent;
         let mut pad = 0;
-        for piece in pieces.iter().filter(|piece| !piece.text.is_empty()) {
+        for piece in pieces.iter().filter(|piece| !piece.text.is_empty() || piece.width > 0) {
             let length = piece.text.chars().count();
             let fits_here = column + pad + length <= self.columns;
             // A piece that fits on no line is broken at its spaces; anything else stays together.
             let words = !fits_here && hang + length > self.columns;
-            let parts: Vec<&str> = if words { piece.text.split(' ').collect() } else { vec![&piece.text] };
+            let parts: Vec<&str> =
+                if words { piece.text.split(' ').filter(|word| !word.is_empty()).collect() } else { vec![&piece.text] };
             for part in parts {
                 let length = part.chars().count();
                 if column + pad + length > self.columns && column > hang {
