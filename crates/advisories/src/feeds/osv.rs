@@ -257,8 +257,13 @@ fn affected_entry(
         return;
     };
     let name = normalise_name(ecosystem, name);
+    let problems_before = problems.len();
     let (ranges, versions) = spans(scheme, entry, &name, problems);
     if ranges.is_empty() && versions.is_empty() {
+        // Said once: why a range could not be used is more than that there is none.
+        if problems.len() > problems_before {
+            return;
+        }
         problems.push(format!("no usable version range for `{name}` in {ecosystem}"));
         return;
     }
