@@ -271,6 +271,11 @@ fn an_archive_is_complete_a_loose_file_is_not_and_a_manifest_decides() {
     assert!(index.status().unwrap().bytes_per_range <= 40.0);
     assert_eq!(index.coverage("npm").unwrap().state, CoverageState::Partial);
     assert_eq!(index.coverage("PyPI").unwrap().state, CoverageState::Complete);
+    // One PyPA record is dated 2027 and most of Go's year 1; the files are of these days.
+    assert!(index.coverage("PyPI").unwrap().newest.as_str() <= "2026-07-24");
+    assert_eq!(index.coverage("Go").unwrap().newest, "2026-08-21T00:00:00Z");
+    let minio = Query { ecosystem: "Bitnami".into(), name: "minio".into(), version: "2023.3.13".into() };
+    assert!(index.search(&minio).unwrap().iter().any(|hit| hit.advisory.aliases.contains(&"CVE-2023-28432".into())));
     assert_eq!(index.status().unwrap().attributions.len(), 17);
     assert!(summary.advisories > 45_000, "{summary:?}");
 }
