@@ -18,7 +18,7 @@ pub(super) struct Kept {
     pub(super) source: u32,
     pub(super) live: bool,
     pub(super) withdrawn: bool,
-    /// Its date for coverage: `modified`, or `published` where the feed writes year 1.
+    /// Its date for coverage, see [`Collector::dated`]; the empty text when nothing says.
     pub(super) dated: u32,
     /// Distinguishes two states of one date; equal means the same state.
     pub(super) fingerprint: u64,
@@ -74,6 +74,8 @@ pub(super) struct Collector {
     /// Status and module of each qualifier; [`NONE`] for none.
     pub(super) qualifier_words: Vec<(u32, u32)>,
     pub(super) facts: BTreeMap<CveKey, Facts>,
+    /// The day of the file being read, `YYYY-MM-DD`, where its manifest says.
+    pub(super) file_day: String,
     /// The best claim about each ecosystem.
     pub(super) claims: HashMap<u32, Claim>,
     /// Whether an ecosystem has records in the file being read that list versions only up to some day.
@@ -95,6 +97,7 @@ impl Collector {
             qualifiers: HashMap::new(),
             qualifier_words: Vec::new(),
             facts: BTreeMap::new(),
+            file_day: String::new(),
             claims: HashMap::new(),
             enumerated: HashMap::new(),
         }
@@ -196,17 +199,29 @@ impl Collector {
                 );
             }
         }
-        let year_one = advisory.modified.starts_with("0001");
+        let dated = self.dated(advisory);
         Kept {
             id,
             source,
             live: true,
             withdrawn: advisory.withdrawn.is_some(),
-            dated: if year_one { published } else { modified },
+            dated,
             fingerprint: 0,
             tokens: (start, self.tokens.len()),
             ecosystems: (0, 0),
             modified: advisory.modified.parse().ok(),
+        }
+    }
+
+    /// The day a record speaks for. Some feeds write year 1 for "unknown", and some records are dated in the future by
+    /// mistake, which would hide that a feed is old: where the file's own day is known, it bounds and replaces such dates.
+    fn dated(&mut self, advisory: &Advisory) -> u32 {
+        let bound = self.file_day.as_str();
+        let good = |date: &&String| is_day(date) && (bound.is_empty() || date.get(..10) <= bound.get(..10));
+        match [&advisory.modified, &advisory.published].into_iter().find(good) {
+            Some(date) => self.texts.intern(date),
+            None if bound.is_empty() => 0,
+            None => self.texts.intern(&format!("{bound}T00:00:00Z")),
         }
     }
 
@@ -335,4 +350,14 @@ impl Collector {
             }
         }
     }
+}
+
+/// A date that can be compared as text with others; year 1 is how some feeds write "unknown".
+fn is_day(date: &str) -> bool {
+    let shape = date.len() >= 10
+        && date.as_bytes()[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    shape && !date.starts_with("0001")
 }

@@ -217,6 +217,8 @@ impl Reading {
         if !std::fs::metadata(path)?.is_file() {
             return Err(NotAFeed::Unreadable(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
         }
+        let day = stated.map(|file| file.date.clone()).unwrap_or_default();
+        self.collector.get_or_insert_with(Collector::new).file_day = day;
         let form = feeds::read(path, &mut |item| self.item(path, item));
         let claimed = form.as_ref().copied().unwrap_or(Form::Collection);
         self.collector.get_or_insert_with(Collector::new).settle(|ecosystem, enumerated| match stated {

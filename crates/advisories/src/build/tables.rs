@@ -216,7 +216,6 @@ fn describe(collected: &Collector, order: &[u32], meta: &mut Meta) {
     for &record in order {
         let record = &collected.records[record as usize];
         let dated = collected.texts.get(record.dated);
-        let dated = if is_day(dated) { dated } else { "" };
         bump(feeds.entry(collected.texts.get(record.source)).or_default(), dated);
         if !record.withdrawn {
             for &ecosystem in collected.ecosystems_of(record) {
@@ -250,14 +249,4 @@ fn describe(collected: &Collector, order: &[u32], meta: &mut Meta) {
 fn bump<'a>(entry: &mut (u64, &'a str), dated: &'a str) {
     entry.0 += 1;
     entry.1 = entry.1.max(dated);
-}
-
-/// A date that can be compared as text with others; year 1 is how some feeds write "unknown".
-fn is_day(date: &str) -> bool {
-    let shape = date.len() >= 10
-        && date.as_bytes()[..10].iter().enumerate().all(|(at, byte)| match at {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    shape && !date.starts_with("0001")
 }

@@ -257,8 +257,13 @@ fn affected_entry(
         return;
     };
     let name = normalise_name(ecosystem, name);
+    let problems_before = problems.len();
     let (ranges, versions) = spans(scheme, entry, &name, problems);
     if ranges.is_empty() && versions.is_empty() {
+        // Said once: why a range could not be used is more than that there is none.
+        if problems.len() > problems_before {
+            return;
+        }
         problems.push(format!("no usable version range for `{name}` in {ecosystem}"));
         return;
     }
@@ -302,7 +307,7 @@ fn spans(
 ) -> (Vec<VersionRange>, Vec<String>) {
     let mut ranges = Vec::new();
     for range in entry.ranges.iter().filter(|range| !range.r#type.eq_ignore_ascii_case("GIT")) {
-        let events: Vec<Event> = range.events.iter().flat_map(events_of).collect();
+        let events: Vec<Event> = range.events.iter().flat_map(events_of).map(|event| calendar(entry, event)).collect();
         if events.iter().any(|event| matches!(event, Event::Introduced(v) | Event::Fixed(v) | Event::LastAffected(v) | Event::Limit(v) if v.len() > WORD_BYTES_MAX)) {
             problems.push(format!("a version of `{name}` longer than any"));
             continue;
@@ -331,6 +336,25 @@ fn spans(
     versions.sort();
     versions.dedup();
     (ranges, versions)
+}
+
+/// Bitnami's packages write calendar versions without leading zeros (`2023.3.20`), which semantic versions forbid, and its
+/// records with them (`2023.03.20`).
+fn calendar(entry: &RawAffected, event: Event) -> Event {
+    let plain = |version: String| {
+        let number = |part: &str| match part.trim_start_matches('0') {
+            rest if rest.starts_with(|c: char| c.is_ascii_digit()) => rest.to_owned(),
+            _ => part.to_owned(),
+        };
+        version.split('.').map(number).collect::<Vec<_>>().join(".")
+    };
+    match event {
+        _ if entry.package.ecosystem != "Bitnami" => event,
+        Event::Introduced(version) => Event::Introduced(plain(version)),
+        Event::Fixed(version) => Event::Fixed(plain(version)),
+        Event::LastAffected(version) => Event::LastAffected(plain(version)),
+        Event::Limit(version) => Event::Limit(plain(version)),
+    }
 }
 
 fn events_of(raw: &RawEvent) -> impl Iterator<Item = Event> {

@@ -117,9 +117,9 @@ fn sweep(scheme: Scheme, events: &[&Event]) -> (Vec<VersionRange>, Option<String
             }
         }
     }
-    match (open, stray) {
-        (Some(start), None) => ranges.push(VersionRange { introduced: beginning(start), end: RangeEnd::Open }),
-        (_, Some(_)) | (None, None) => {}
+    // What is still open when an end went astray was meant to end there: left open, it would match everything after.
+    if let (Some(start), None) = (open, stray) {
+        ranges.push(VersionRange { introduced: beginning(start), end: RangeEnd::Open });
     }
     (ranges, stray.map(|version| format!("the range ends with `{version}`, before or where it begins")))
 }

@@ -59,6 +59,9 @@ const UNSEEN: u8 = 0;
 const SOUND: u8 = 1;
 const BROKEN: u8 = 2;
 
+/// Strings up to about this long are fetched with their length in one go; most names and versions are.
+const SHORT_TEXT_BYTES: usize = 48;
+
 /// An index in memory. Every access is bounds-checked, and its blocks verified at first touch.
 pub(super) struct IndexFile {
     map: Mmap,
@@ -196,10 +199,14 @@ impl IndexFile {
     /// The string at a reference.
     pub(super) fn text(&self, section: Section, reference: u32) -> Result<&str, IndexDamage> {
         let at = reference as usize;
-        let room = self.section_len(section).saturating_sub(at).min(5);
-        let mut head = self.bytes(section, at, room)?;
-        let len = take_varint(&mut head).ok_or_else(|| damage(section, "a string has no length"))?;
-        let text = self.bytes(section, at + room - head.len(), len as usize)?;
+        let room = self.section_len(section).saturating_sub(at).min(SHORT_TEXT_BYTES);
+        let seen = self.bytes(section, at, room)?;
+        let mut rest = seen;
+        let len = take_varint(&mut rest).ok_or_else(|| damage(section, "a string has no length"))? as usize;
+        let text = match rest.get(..len) {
+            Some(text) => text,
+            None => self.bytes(section, at + room - rest.len(), len)?,
+        };
         str::from_utf8(text).map_err(|_| damage(section, "a string is not text"))
     }
 

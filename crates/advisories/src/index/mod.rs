@@ -120,12 +120,24 @@ impl Index {
         Ok(None)
     }
 
-    fn rows(&self, (first, end): (u32, u32)) -> Result<Vec<Candidate<'_>>, IndexDamage> {
+    fn rows(&self, rows: (u32, u32)) -> Result<Vec<Candidate<'_>>, IndexDamage> {
+        self.rows_of(rows, |_| true)
+    }
+
+    /// The rows whose advisory is wanted; the texts of the others are not read.
+    fn rows_of(
+        &self,
+        (first, end): (u32, u32),
+        wanted: impl Fn(AdvisoryNumber) -> bool,
+    ) -> Result<Vec<Candidate<'_>>, IndexDamage> {
         let count = end.checked_sub(first).ok_or_else(|| damage(Section::Keys, "rows end before they begin"))?;
         let (first, count) = (first as usize, count as usize);
         let sizes = first.checked_mul(ROW_BYTES).zip(count.checked_mul(ROW_BYTES));
         let (at, len) = sizes.ok_or_else(|| damage(Section::Keys, "a number is impossible"))?;
-        self.file.bytes(Section::Rows, at, len)?.chunks_exact(ROW_BYTES).map(|row| self.row(row)).collect()
+        let rows = self.file.bytes(Section::Rows, at, len)?.chunks_exact(ROW_BYTES);
+        rows.filter(|row| u32_at(row, 0).is_none_or(|number| wanted(AdvisoryNumber(number))))
+            .map(|row| self.row(row))
+            .collect()
     }
 
     fn row(&self, row: &[u8]) -> Result<Candidate<'_>, IndexDamage> {

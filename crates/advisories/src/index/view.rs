@@ -137,7 +137,7 @@ impl Index {
         }
         for number in 0..self.key_count() {
             let key = self.key(number)?;
-            for row in self.rows(key.rows)? {
+            for row in self.rows_of(key.rows, |number| affected.contains_key(&number))? {
                 if let Some(packages) = affected.get_mut(&row.advisory) {
                     packages.push(in_words(key.ecosystem, key.name, &row));
                 }
