@@ -276,6 +276,8 @@ fn an_archive_is_complete_a_loose_file_is_not_and_a_manifest_decides() {
     assert_eq!(index.coverage("Go").unwrap().newest, "2026-08-21T00:00:00Z");
     let minio = Query { ecosystem: "Bitnami".into(), name: "minio".into(), version: "2023.3.13".into() };
     assert!(index.search(&minio).unwrap().iter().any(|hit| hit.advisory.aliases.contains(&"CVE-2023-28432".into())));
+    let express = Query { ecosystem: "npm".into(), name: "express".into(), version: "3.10.0".into() };
+    assert!(index.search(&express).unwrap().iter().any(|hit| hit.advisory.id == "NSWG-ECO-8" && hit.comparable));
     assert_eq!(index.status().unwrap().attributions.len(), 17);
     assert!(summary.advisories > 45_000, "{summary:?}");
 }

@@ -307,7 +307,8 @@ fn spans(
 ) -> (Vec<VersionRange>, Vec<String>) {
     let mut ranges = Vec::new();
     for range in entry.ranges.iter().filter(|range| !range.r#type.eq_ignore_ascii_case("GIT")) {
-        let events: Vec<Event> = range.events.iter().flat_map(events_of).map(|event| calendar(entry, event)).collect();
+        let events: Vec<Event> =
+            range.events.iter().flat_map(events_of).map(|event| as_written(entry, event)).collect();
         if events.iter().any(|event| matches!(event, Event::Introduced(v) | Event::Fixed(v) | Event::LastAffected(v) | Event::Limit(v) if v.len() > WORD_BYTES_MAX)) {
             problems.push(format!("a version of `{name}` longer than any"));
             continue;
@@ -338,22 +339,32 @@ fn spans(
     (ranges, versions)
 }
 
+/// A bound as the ecosystem's own versions are written.
+///
 /// Bitnami's packages write calendar versions without leading zeros (`2023.3.20`), which semantic versions forbid, and its
-/// records with them (`2023.03.20`).
-fn calendar(entry: &RawAffected, event: Event) -> Event {
-    let plain = |version: String| {
-        let number = |part: &str| match part.trim_start_matches('0') {
-            rest if rest.starts_with(|c: char| c.is_ascii_digit()) => rest.to_owned(),
-            _ => part.to_owned(),
-        };
-        version.split('.').map(number).collect::<Vec<_>>().join(".")
+/// records with them (`2023.03.20`). Records for npm shorten bounds as npm's ranges may: from or before `4` is from or before
+/// `4.0.0`. A shortened last affected version is left alone: it would mean every `4.x`, which is not one version.
+fn as_written(entry: &RawAffected, event: Event) -> Event {
+    let number = |part: &str| match part.trim_start_matches('0') {
+        rest if rest.starts_with(|c: char| c.is_ascii_digit()) => rest.to_owned(),
+        _ => part.to_owned(),
     };
-    match event {
-        _ if entry.package.ecosystem != "Bitnami" => event,
-        Event::Introduced(version) => Event::Introduced(plain(version)),
-        Event::Fixed(version) => Event::Fixed(plain(version)),
-        Event::LastAffected(version) => Event::LastAffected(plain(version)),
-        Event::Limit(version) => Event::Limit(plain(version)),
+    let plain = |version: String| version.split('.').map(number).collect::<Vec<_>>().join(".");
+    let whole = |version: String| {
+        let short = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match version.matches('.').count() {
+            0 if short && version != "0" => version + ".0.0",
+            1 if short => version + ".0",
+            _ => version,
+        }
+    };
+    match (entry.package.ecosystem.as_str(), event) {
+        ("Bitnami", Event::Introduced(version)) => Event::Introduced(plain(version)),
+        ("Bitnami", Event::Fixed(version)) => Event::Fixed(plain(version)),
+        ("Bitnami", Event::LastAffected(version)) => Event::LastAffected(plain(version)),
+        ("npm", Event::Introduced(version)) => Event::Introduced(whole(version)),
+        ("npm", Event::Fixed(version)) => Event::Fixed(whole(version)),
+        (_, event) => event,
     }
 }
 

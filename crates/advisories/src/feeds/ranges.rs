@@ -91,8 +91,15 @@ fn sweep(scheme: Scheme, events: &[&Event]) -> (Vec<VersionRange>, Option<String
     let mut ranges: Vec<VersionRange> = Vec::new();
     let mut open: Option<&Event> = None;
     let mut stray: Option<&str> = None;
+    let mut empty: Option<&str> = None;
     for event in events {
         match (event, open) {
+            // From a version and before that same version: an empty interval, not the start of one.
+            (Event::Introduced(version), None)
+                if stray.is_some_and(|end| compare(scheme, end, version).is_some_and(Ordering::is_eq)) =>
+            {
+                empty = stray.take();
+            }
             (Event::Introduced(_), None) => open = Some(event),
             (Event::Introduced(_) | Event::Limit(_), _) => {}
             (Event::Fixed(version) | Event::LastAffected(version), Some(start)) => {
@@ -121,7 +128,7 @@ fn sweep(scheme: Scheme, events: &[&Event]) -> (Vec<VersionRange>, Option<String
     if let (Some(start), None) = (open, stray) {
         ranges.push(VersionRange { introduced: beginning(start), end: RangeEnd::Open });
     }
-    (ranges, stray.map(|version| format!("the range ends with `{version}`, before or where it begins")))
+    (ranges, stray.or(empty).map(|version| format!("the range ends with `{version}`, before or where it begins")))
 }
 
 fn beginning(event: &Event) -> Option<String> {
@@ -250,5 +257,7 @@ mod tests {
         check("+2.0.0 -1.0.0", "problem");
         check("+2.0.0 -2.0.0", "problem");
         check("", "problem");
+        // RUSTSEC-2024-0399: an empty interval before a sound one.
+        check("+1.0.0 -1.0.0 +1.0.3 -1.0.8", "[1.0.3,1.0.8) problem");
     }
 }
