@@ -15,7 +15,11 @@ use model::report::{Coverage, CoverageState};
 pub const STALE_AFTER_DAYS: i64 = 7;
 
 /// Coverage of every ecosystem the inventory has packages of, and the gaps that follow.
-pub fn coverage(inventory: &Inventory, advisories: &dyn Advisories, now: Timestamp) -> Result<(Vec<Coverage>, Vec<Gap>), IndexDamage> {
+pub fn coverage(
+    inventory: &Inventory,
+    advisories: &dyn Advisories,
+    now: Timestamp,
+) -> Result<(Vec<Coverage>, Vec<Gap>), IndexDamage> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut uncovered: BTreeMap<String, usize> = BTreeMap::new();
     for package in &inventory.packages {
@@ -32,7 +36,11 @@ pub fn coverage(inventory: &Inventory, advisories: &dyn Advisories, now: Timesta
         coverages.push(coverage);
     }
     for (kind, packages) in uncovered {
-        gaps.push(Gap::new(GapKind::NoCoverage, &kind, format!("{packages} packages of a kind or release that no advisories are known for")));
+        gaps.push(Gap::new(
+            GapKind::NoCoverage,
+            &kind,
+            format!("{packages} packages of a kind or release that no advisories are known for"),
+        ));
     }
     Ok((coverages, gaps))
 }
@@ -40,7 +48,9 @@ pub fn coverage(inventory: &Inventory, advisories: &dyn Advisories, now: Timesta
 fn gap(coverage: &Coverage, packages: usize, now: Timestamp) -> Option<Gap> {
     let subject = &coverage.ecosystem;
     match coverage.state {
-        CoverageState::None => Some(Gap::new(GapKind::NoCoverage, subject, format!("{packages} packages, and no advisories for them"))),
+        CoverageState::None => {
+            Some(Gap::new(GapKind::NoCoverage, subject, format!("{packages} packages, and no advisories for them")))
+        }
         CoverageState::Partial => {
             let note = coverage.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
             let detail = format!("{packages} packages, and only {} advisories{note}", coverage.records);
@@ -49,8 +59,13 @@ fn gap(coverage: &Coverage, packages: usize, now: Timestamp) -> Option<Gap> {
         CoverageState::Complete => {
             let newest: Timestamp = coverage.newest.parse().ok()?;
             let days = now.duration_since(newest).as_hours() / 24;
-            (days > STALE_AFTER_DAYS)
-                .then(|| Gap::new(GapKind::Stale, subject, format!("{packages} packages, and the newest advisory is {days} days old")))
+            (days > STALE_AFTER_DAYS).then(|| {
+                Gap::new(
+                    GapKind::Stale,
+                    subject,
+                    format!("{packages} packages, and the newest advisory is {days} days old"),
+                )
+            })
         }
     }
 }
@@ -59,21 +74,37 @@ fn distro_gaps(inventory: &Inventory, now: Timestamp) -> Vec<Gap> {
     let os_packages = inventory.packages.iter().filter(|package| package.kind.is_os()).count();
     let Some(distro) = &inventory.distro else {
         let detail = format!("{os_packages} packages of a package manager, but nothing names the distribution");
-        return if os_packages > 0 { vec![Gap::new(GapKind::UnknownDistribution, "os-release", detail)] } else { Vec::new() };
+        return if os_packages > 0 {
+            vec![Gap::new(GapKind::UnknownDistribution, "os-release", detail)]
+        } else {
+            Vec::new()
+        };
     };
-    let name = distro.pretty_name.clone().unwrap_or_else(|| format!("{} {}", distro.id, distro.version_id.as_deref().unwrap_or("")));
+    let name = distro
+        .pretty_name
+        .clone()
+        .unwrap_or_else(|| format!("{} {}", distro.id, distro.version_id.as_deref().unwrap_or("")));
     let mut gaps = Vec::new();
     if os_packages > 0 && of_distro(distro).is_none() {
-        gaps.push(Gap::new(GapKind::UnknownDistribution, &name, "a distribution or release whose advisories Dogwatch does not know"));
+        gaps.push(Gap::new(
+            GapKind::UnknownDistribution,
+            &name,
+            "a distribution or release whose advisories Dogwatch does not know",
+        ));
     }
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     match support(distro) {
         Support::Until { last_day, terms } if today > last_day => {
-            let detail = format!("no security updates since {last_day} ({terms}); what is not found may still be there");
+            let detail =
+                format!("no security updates since {last_day} ({terms}); what is not found may still be there");
             gaps.push(Gap::new(GapKind::EndOfLife, &name, detail));
         }
         Support::Unknown => {
-            gaps.push(Gap::new(GapKind::EndOfLife, &name, "it is not known until when this release gets security updates"));
+            gaps.push(Gap::new(
+                GapKind::EndOfLife,
+                &name,
+                "it is not known until when this release gets security updates",
+            ));
         }
         Support::Until { .. } | Support::Rolling => {}
     }

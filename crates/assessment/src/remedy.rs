@@ -12,17 +12,20 @@ use model::version::compare_lenient as compare;
 
 /// Groups findings by the action that removes them. `denied` are the findings the verdict objects to; actions that remove
 /// more of those come first.
-pub fn remedies(artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Vec<Remedy> {
+pub fn remedies(
+    artifact: &Artifact,
+    inventory: &Inventory,
+    findings: &[Finding],
+    denied: &BTreeSet<u32>,
+) -> Vec<Remedy> {
     let pullers = Pullers::of(inventory, findings);
     let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
     for (index, finding) in (0..).zip(findings) {
         let package = inventory.package(finding.package);
         groups.entry(key(artifact, package, finding, &pullers)).or_default().push(index);
     }
-    let mut remedies: Vec<Remedy> = groups
-        .into_iter()
-        .map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied))
-        .collect();
+    let mut remedies: Vec<Remedy> =
+        groups.into_iter().map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied)).collect();
     remedies.sort_by(|a, b| usefulness(b).cmp(&usefulness(a)).then_with(|| a.title.cmp(&b.title)));
     remedies
 }
@@ -61,12 +64,21 @@ fn key<'a>(artifact: &'a Artifact, package: &'a Package, finding: &Finding, pull
     }
     // Modules are compiled into a program: nobody upgrades one without building the program again.
     match package.evidence.first() {
-        Some(evidence) if matches!(package.cataloger.as_str(), "go-binary" | "rust-binary") => Key::Binary { path: &evidence.path },
+        Some(evidence) if matches!(package.cataloger.as_str(), "go-binary" | "rust-binary") => {
+            Key::Binary { path: &evidence.path }
+        }
         _ => Key::Package { kind, name: &package.name, version: &package.version },
     }
 }
 
-fn remedy(key: Key<'_>, removes: Vec<u32>, artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Remedy {
+fn remedy(
+    key: Key<'_>,
+    removes: Vec<u32>,
+    artifact: &Artifact,
+    inventory: &Inventory,
+    findings: &[Finding],
+    denied: &BTreeSet<u32>,
+) -> Remedy {
     let concerned: Vec<&Finding> = removes.iter().map(|&index| &findings[index as usize]).collect();
     let packages: BTreeSet<PackageId> = concerned.iter().map(|finding| finding.package).collect();
     let first = inventory.package(concerned[0].package);
@@ -104,7 +116,11 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
         }
         Key::Dependency(puller) => {
             let puller = inventory.package(*puller);
-            let brings: BTreeSet<String> = findings.iter().map(|finding| inventory.package(finding.package)).map(|package| format!("{}@{}", package.name, package.version)).collect();
+            let brings: BTreeSet<String> = findings
+                .iter()
+                .map(|finding| inventory.package(finding.package))
+                .map(|package| format!("{}@{}", package.name, package.version))
+                .collect();
             let brings: Vec<String> = brings.into_iter().collect();
             let title = format!("upgrade {} {}, which pulls in {}", puller.name, puller.version, names(&brings));
             (RemedyAction::UpgradeDependency { name: puller.name.clone(), from: puller.version.clone(), brings }, title)
@@ -119,9 +135,10 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
             let title = format!("upgrade {name} from {version} to {to}");
             (RemedyAction::UpgradePackage { name: (*name).to_owned(), from: (*version).to_owned(), to }, title)
         }
-        Key::NoFix { name, .. } => {
-            (RemedyAction::NoFix { name: (*name).to_owned() }, format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"))
-        }
+        Key::NoFix { name, .. } => (
+            RemedyAction::NoFix { name: (*name).to_owned() },
+            format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"),
+        ),
     }
 }
 
@@ -131,11 +148,15 @@ fn upgrades(findings: &[&Finding], inventory: &Inventory) -> Vec<String> {
     for finding in findings {
         by_package.entry(&inventory.package(finding.package).name).or_default().push(finding);
     }
-    by_package.into_iter().filter_map(|(name, findings)| Some(format!("{name}={}", highest_fix(&findings, inventory)?))).collect()
+    by_package
+        .into_iter()
+        .filter_map(|(name, findings)| Some(format!("{name}={}", highest_fix(&findings, inventory)?)))
+        .collect()
 }
 
 fn highest_fix(findings: &[&Finding], _inventory: &Inventory) -> Option<String> {
-    let scheme = findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
+    let scheme =
+        findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
     let fixes = findings.iter().filter_map(|finding| finding.fix.version());
     fixes.reduce(|a, b| if compare(scheme, a, b) == Some(std::cmp::Ordering::Less) { b } else { a }).map(str::to_owned)
 }
@@ -165,7 +186,8 @@ impl Pullers {
             .filter(|finding| finding.fix.version().is_some() && !inventory.package(finding.package).kind.is_os())
             .map(|finding| finding.package)
             .collect();
-        let roots: Vec<(PackageId, PackageId)> = affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
+        let roots: Vec<(PackageId, PackageId)> =
+            affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
         let mut brought: HashMap<PackageId, usize> = HashMap::new();
         for (package, root) in &roots {
             *brought.entry(*root).or_default() += usize::from(package != root);

@@ -16,7 +16,8 @@ const DIGEST: &str = env!("DOGWATCH_SNAPSHOT_DIGEST");
 
 /// The compiled snapshot; compiled now if this is its first use on this machine.
 pub(crate) fn compiled() -> Result<PathBuf, Failure> {
-    let directory = paths::cache().context("no home directory for the advisory index; set DOGWATCH_CACHE_DIR, or use --index")?;
+    let directory =
+        paths::cache().context("no home directory for the advisory index; set DOGWATCH_CACHE_DIR, or use --index")?;
     let index = directory.join(format!("snapshot-{DIGEST}.index"));
     if index.exists() {
         return Ok(index);

@@ -72,7 +72,8 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let gaps = gaps.collect();
     let depends_on = requirements::resolve(&drafts);
     let packages = drafts.into_iter().zip(depends_on).enumerate();
-    let packages = packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
+    let packages =
+        packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
     Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps }, integrity }
 }
 
@@ -89,7 +90,11 @@ struct Live<'a> {
 fn live_files<'a>(tree: &Tree, layers: &'a [LayerFacts]) -> Vec<Live<'a>> {
     let mut by_content: HashMap<ContentRef, Vec<&FileFacts>> = HashMap::new();
     let mut live = Vec::new();
-    for (layer, facts) in layers.iter().enumerate().flat_map(|(number, layer)| layer.files.iter().map(move |facts| (number as u32, facts))) {
+    for (layer, facts) in layers
+        .iter()
+        .enumerate()
+        .flat_map(|(number, layer)| layer.files.iter().map(move |facts| (number as u32, facts)))
+    {
         let made_by = ContentRef { layer, entry: facts.entry as u32 };
         by_content.entry(made_by).or_default().push(facts);
         // `display` is the identity for UTF-8, and catalogers want no other names.
@@ -121,7 +126,8 @@ impl<'a> History<'a> {
                 history.by_path.entry(&facts.path).or_default().push((number as u32, facts));
             }
             if layer.entries.has_whiteouts() {
-                let hidden = layer.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque));
+                let hidden =
+                    layer.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque));
                 history.whiteouts.extend(hidden.map(|entry| (number as u32, entry.path)));
             }
         }
@@ -133,7 +139,9 @@ impl<'a> History<'a> {
     fn introduced(&self, path: &str, cataloger: &str, package: &PackageFact, top: u32) -> u32 {
         let mut introduced = top;
         let versions = self.by_path.get(path).map_or(&[][..], Vec::as_slice);
-        for (layer, facts) in versions.iter().rev().filter(|(layer, facts)| *layer < top && facts.cataloger == cataloger) {
+        for (layer, facts) in
+            versions.iter().rev().filter(|(layer, facts)| *layer < top && facts.cataloger == cataloger)
+        {
             let deleted = (*layer + 1..=introduced).any(|between| self.hidden(between, path));
             if deleted || !mentions(facts, package) {
                 break;
@@ -146,9 +154,11 @@ impl<'a> History<'a> {
     /// Whether a layer hides a path that lower layers brought.
     fn hidden(&self, layer: u32, path: &str) -> bool {
         !self.whiteouts.is_empty()
-            && path.match_indices('/').map(|(end, _)| &path[..end]).chain([path, ""]).any(|prefix| {
-                self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec()))
-            })
+            && path
+                .match_indices('/')
+                .map(|(end, _)| &path[..end])
+                .chain([path, ""])
+                .any(|prefix| self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec())))
     }
 }
 
@@ -198,7 +208,9 @@ fn database(file: &Live<'_>, packages: &[PackageFact], history: &History<'_>) ->
     let mut unbroken: HashSet<_> = introduced.keys().cloned().collect();
     let mut above = file.layer;
     let versions = history.by_path.get(file.path.as_str()).map_or(&[][..], Vec::as_slice);
-    for (layer, facts) in versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger) {
+    for (layer, facts) in
+        versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger)
+    {
         if (*layer + 1..=above).any(|between| history.hidden(between, &file.path)) {
             break;
         }
@@ -223,7 +235,12 @@ fn database(file: &Live<'_>, packages: &[PackageFact], history: &History<'_>) ->
     packages.iter().map(draft).collect()
 }
 
-fn draft(file: &Live<'_>, package: &PackageFact, history: &History<'_>, seen: &mut HashSet<(String, String)>) -> Option<Draft> {
+fn draft(
+    file: &Live<'_>,
+    package: &PackageFact,
+    history: &History<'_>,
+    seen: &mut HashSet<(String, String)>,
+) -> Option<Draft> {
     // One archive often holds several copies of a package; they are one package there.
     if !seen.insert((package.name.clone(), package.version.clone())) {
         return None;
@@ -301,7 +318,8 @@ fn join_owned(drafts: Vec<Draft>, owners: &Owners) -> Vec<Draft> {
 fn join_same(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut joined: BTreeMap<_, Draft> = BTreeMap::new();
     for draft in drafts {
-        let key = (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
+        let key =
+            (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
         match joined.entry(key) {
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(draft);
@@ -330,7 +348,13 @@ fn order(draft: &Draft) -> (&model::package::PackageType, &str, &str, &[Evidence
     (&draft.fact.kind, &draft.fact.name, &draft.fact.version, &draft.evidence)
 }
 
-fn package(number: u32, draft: Draft, depends_on: Vec<PackageId>, distro: Option<&Distro>, stacking: Stacking) -> Package {
+fn package(
+    number: u32,
+    draft: Draft,
+    depends_on: Vec<PackageId>,
+    distro: Option<&Distro>,
+    stacking: Stacking,
+) -> Package {
     let purl = draft.purl(distro);
     let Draft { fact, cataloger, mut evidence, introduced, provides, .. } = draft;
     if !stacking.layered {
@@ -366,10 +390,18 @@ pub fn origin(layer: u32, stacking: Stacking) -> Origin {
     }
 }
 
-fn integrity(tree: &Tree, drafts: &[Draft], owners: &Owners, distro: Option<&Distro>, stacking: Stacking) -> Vec<IntegrityFile> {
+fn integrity(
+    tree: &Tree,
+    drafts: &[Draft],
+    owners: &Owners,
+    distro: Option<&Distro>,
+    stacking: Stacking,
+) -> Vec<IntegrityFile> {
     let mut purls: HashMap<&owners::OwnerKey, String> = HashMap::new();
-    let by_key: HashMap<_, _> = drafts.iter().filter(|draft| draft.fact.kind.is_os()).map(|draft| (owners::key(&draft.fact), draft)).collect();
-    let language: HashMap<NodeId, &Draft> = drafts.iter().filter(|draft| !draft.fact.kind.is_os()).map(|draft| (draft.node, draft)).collect();
+    let by_key: HashMap<_, _> =
+        drafts.iter().filter(|draft| draft.fact.kind.is_os()).map(|draft| (owners::key(&draft.fact), draft)).collect();
+    let language: HashMap<NodeId, &Draft> =
+        drafts.iter().filter(|draft| !draft.fact.kind.is_os()).map(|draft| (draft.node, draft)).collect();
     let mut files: Vec<IntegrityFile> = Vec::new();
     for file in tree.pinned_files() {
         let Some((kind, sha256)) = file.pinned else { continue };

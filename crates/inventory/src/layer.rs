@@ -207,7 +207,10 @@ impl<'a> LayerReader<'a> {
     fn want_link(&mut self, path: Vec<u8>, target: &[u8], mode: u32) {
         let text = display(&path);
         let target_text = display(target);
-        let wanted = self.catalogers.iter().any(|cataloger| (cataloger.wants)(&FileHead { path: &text, mode, size: 1, head: &[] }));
+        let wanted = self
+            .catalogers
+            .iter()
+            .any(|cataloger| (cataloger.wants)(&FileHead { path: &text, mode, size: 1, head: &[] }));
         let seen = || self.facts.files.iter().any(|file| file.path == target_text);
         if wanted && self.missed.len() < MISSED_LINKS_MAX && !seen() {
             self.missed.push(MissedLink { target: target.to_vec(), path, entry: self.facts.entries.len() });
@@ -217,7 +220,11 @@ impl<'a> LayerReader<'a> {
     /// Whether a wanted file is small enough to be parsed; a gap when not.
     fn fits(&mut self, path: &[u8], size: u64) -> bool {
         if size > FILE_BYTES_MAX {
-            self.gap(GapKind::LimitExceeded, path, &format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read"));
+            self.gap(
+                GapKind::LimitExceeded,
+                path,
+                &format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read"),
+            );
         }
         size <= FILE_BYTES_MAX
     }
@@ -253,7 +260,11 @@ impl<'a> LayerReader<'a> {
                         &*spooled
                     }
                     Err(error) => {
-                        self.gap(GapKind::Unreadable, path.as_bytes(), &format!("could not be kept for parsing: {error}"));
+                        self.gap(
+                            GapKind::Unreadable,
+                            path.as_bytes(),
+                            &format!("could not be kept for parsing: {error}"),
+                        );
                         hash_what_is_left(content.stream, hasher)?;
                         self.buffer = buffer;
                         return Ok(());
@@ -314,7 +325,11 @@ impl<'a> LayerReader<'a> {
 
     fn refuse(&mut self, path: &[u8]) {
         let shown = &path[..path.len().min(200)];
-        self.gap(GapKind::Malformed, shown, "a path that climbs out of the tree or is longer than Linux allows; ignored");
+        self.gap(
+            GapKind::Malformed,
+            shown,
+            "a path that climbs out of the tree or is longer than Linux allows; ignored",
+        );
     }
 
     fn gap(&mut self, kind: GapKind, path: &[u8], detail: &str) {

@@ -156,7 +156,8 @@ fn with_content<R: BufRead>(
     range: &Range,
     read: impl FnOnce(FileContent<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let random = range.as_ref().map(|(file, start)| FileRange { file: file.clone(), start: start + tar.position(), size });
+    let random =
+        range.as_ref().map(|(file, start)| FileRange { file: file.clone(), start: start + tar.position(), size });
     read(FileContent { stream: &mut tar.content(), random: random.as_ref().map(|random| random as &dyn ReadAt) })
 }
 
