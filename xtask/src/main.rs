@@ -1,8 +1,7 @@
 //! Developer tasks: `cargo xtask TASK`.
 
-mod snapshot;
-
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -15,6 +14,17 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build, put together a real image, scan it: `make demo`.
+    Demo {
+        /// What to scan instead of that image.
+        image: Option<String>,
+    },
+    /// Put the demo's image together and say where it is.
+    DemoImage,
+    /// Format, lints, licences, all tests: `make test`.
+    Test,
+    /// Hold the crates against the rules of the house.
+    Tidy,
     /// Cut the advisory snapshot that ships with the product from a data pack.
     Snapshot {
         /// The data pack.
@@ -26,8 +36,13 @@ enum Task {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
-        Task::Snapshot { from, out } => snapshot::run(&from, &out),
+        Task::Demo { image } => xtask::demo::run(image.as_deref())?,
+        Task::DemoImage => println!("oci-dir:{}", xtask::demo::image()?.display()),
+        Task::Test => return xtask::test::run(),
+        Task::Tidy => xtask::tidy::run()?,
+        Task::Snapshot { from, out } => xtask::snapshot::run(&from, &out)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
