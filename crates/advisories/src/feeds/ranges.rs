@@ -96,7 +96,7 @@ fn sweep(scheme: Scheme, events: &[&Event]) -> (Vec<VersionRange>, Option<String
         match (event, open) {
             // From a version and before that same version: an empty interval, not the start of one.
             (Event::Introduced(version), None)
-                if stray.is_some_and(|end| compare(scheme, end, version).is_some_and(Ordering::is_eq)) =>
+                if stray.is_some_and(|end| compare_lenient(scheme, end, version).is_some_and(Ordering::is_eq)) =>
             {
                 empty = stray.take();
             }
