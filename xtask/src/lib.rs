@@ -3,6 +3,7 @@
 //! [`demo`] is `make demo`, [`test`] is `make test`. [`machine`] installs what they need; [`parts`] fetches real packages
 //! through the machine's own package managers; [`image`] stacks them into an OCI image.
 
+pub mod bench;
 pub mod demo;
 pub mod image;
 pub mod machine;

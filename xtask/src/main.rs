@@ -34,6 +34,30 @@ enum Task {
         #[arg(long, default_value = "data/advisories")]
         out: PathBuf,
     },
+    /// Build the image that the benchmarks measure: real packages, about 1 GB, kept for the next time.
+    BenchImage {
+        /// Where to keep it.
+        #[arg(long, default_value = ".cache/bench")]
+        root: PathBuf,
+    },
+    /// Measure the release binary, and Syft beside it.
+    Bench {
+        /// Where the image is kept.
+        #[arg(long, default_value = ".cache/bench")]
+        root: PathBuf,
+        /// Only one part: floors, scan, again, concurrent, small-files, index or syft.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Hash a file, or inflate and hash a directory of layers, with the product's libraries: a floor of the benchmarks.
+    #[command(hide = true)]
+    Sha256 {
+        /// What to hash.
+        path: PathBuf,
+        /// The path is a directory of gzip layers.
+        #[arg(long)]
+        inflate: bool,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -43,6 +67,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test => return xtask::test::run(),
         Task::Tidy => xtask::tidy::run()?,
         Task::Snapshot { from, out } => xtask::snapshot::run(&from, &out)?,
+        Task::BenchImage { root } => xtask::bench::image(&root)?,
+        Task::Bench { root, only } => xtask::bench::run(&root, only.as_deref())?,
+        Task::Sha256 { path, inflate } => xtask::bench::sha256(&path, inflate)?,
     }
     Ok(ExitCode::SUCCESS)
 }
