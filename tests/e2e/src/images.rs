@@ -14,7 +14,7 @@ use crate::skip;
 /// An image small enough to copy through every source: Debian's package database and small programs, Python and npm
 /// packages. An OCI layout whose only image is `small`; none (said loudly) when its parts cannot be fetched.
 pub fn small() -> Option<PathBuf> {
-    made("small-1", |partial| {
+    made("small", |partial| {
         let files = partial.join("files");
         unpack_some(&parts::debian()?, &files)?;
         let mut image = Image::begin(partial)?;
@@ -72,4 +72,43 @@ pub fn copy(from: &str, to: &str, more: &[&str]) {
     command.args(["copy", "--insecure-policy", "--quiet", "--dest-tls-verify=false"]).args(more).args([from, to]);
     let output = command.stdin(Stdio::null()).output().expect("skopeo starts");
     assert!(output.status.success(), "{from} to {to}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A whole Debian whose second layer upgrades one package and removes another, by Debian's own apt and dpkg; and what apt
+/// says of the security suite.
+#[derive(Debug)]
+pub struct Upgraded {
+    /// The OCI layout; its images are `base` and `upgraded`.
+    pub layout: PathBuf,
+    /// `package/suite version arch [upgradable from: version]`, as `apt list --upgradable` prints with all updates enabled.
+    pub upgradable: String,
+    /// The package that was upgraded, and its versions before and after.
+    pub package: [String; 3],
+}
+
+/// The package that the second layer of [`upgraded`] removes.
+pub const REMOVED: &str = "logsave";
+
+/// Makes [`Upgraded`], once. Needs root, or sudo without a password.
+pub fn upgraded() -> Option<Upgraded> {
+    let layout = made("upgraded", |partial| {
+        let script = xtask::root().join("tests/e2e/upgrade.sh");
+        let mut command = xtask::machine::as_root("bash");
+        command.args([script.as_path(), parts::debian()?.as_path(), partial]);
+        xtask::machine::run(command)?;
+        let (before, after) = (partial.join("before"), partial.join("after"));
+        let mut image = Image::begin(partial)?;
+        image.tar(&parts::debian()?, "ADD debian.tar /")?;
+        image.finish("base", &config())?;
+        image.changes(&before, &after, "RUN apt-get update && apt-get upgrade")?;
+        image.finish("upgraded", &config())?;
+        let mut remove = xtask::machine::as_root("rm");
+        remove.arg("-rf").args([before, after]);
+        xtask::machine::run(remove)
+    })?;
+    let text = |name: &str| fs::read_to_string(layout.join(name)).unwrap_or_default();
+    let upgradable = text("upgradable");
+    let words: Vec<String> = text("upgraded").split_whitespace().map(str::to_owned).collect();
+    let package = words.try_into().expect("`upgraded` has a name and two versions");
+    Some(Upgraded { layout, upgradable, package })
 }
