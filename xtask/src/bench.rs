@@ -29,9 +29,25 @@ pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
     let paths = Paths::new(root);
     image::build(&paths)?;
     image::install_syft(&paths)?;
-    image::run(Command::new("cargo").args(["build", "--release", "-p", "dogwatch", "-p", "dogwatch-advisories", "--bin", "dogwatch", "--example", "measure"]))?;
+    image::run(Command::new("cargo").args([
+        "build",
+        "--release",
+        "-p",
+        "dogwatch",
+        "-p",
+        "dogwatch-advisories",
+        "--bin",
+        "dogwatch",
+        "--example",
+        "measure",
+    ]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let bench = Bench { dogwatch: target.join("release/dogwatch"), measure: target.join("release/examples/measure"), scratch: root.join("scratch"), paths };
+    let bench = Bench {
+        dogwatch: target.join("release/dogwatch"),
+        measure: target.join("release/examples/measure"),
+        scratch: root.join("scratch"),
+        paths,
+    };
     fs::create_dir_all(&bench.scratch)?;
     let parts: [(&str, fn(&Bench) -> Result<()>); 7] = [
         ("floors", Bench::floors),
@@ -60,19 +76,33 @@ impl Bench {
     fn floors(&self) -> Result<()> {
         let archive = self.paths.docker_archive();
         let this = std::env::current_exe()?;
-        report("SHA-256 of the archive, this program's", least(|| child(Command::new(&this).arg("sha256").arg(&archive)))?);
+        report(
+            "SHA-256 of the archive, this program's",
+            least(|| child(Command::new(&this).arg("sha256").arg(&archive)))?,
+        );
         report("SHA-256 of the archive, sha256sum", least(|| child(Command::new("sha256sum").arg(&archive)))?);
         let layers = format!("{}/blobs/sha256", self.paths.oci().display());
-        report("inflating and hashing the layers, this program's", least(|| child(Command::new(&this).arg("sha256").arg("--inflate").arg(&layers)))?);
-        let script = format!("find {layers} -size +1M | while read -r layer; do sha256sum < $layer; gzip -dc < $layer | sha256sum; done");
-        report("inflating and hashing the layers, gzip and sha256sum", least(|| child(Command::new("sh").arg("-c").arg(&script)))?);
+        report(
+            "inflating and hashing the layers, this program's",
+            least(|| child(Command::new(&this).arg("sha256").arg("--inflate").arg(&layers)))?,
+        );
+        let script = format!(
+            "find {layers} -size +1M | while read -r layer; do sha256sum < $layer; gzip -dc < $layer | sha256sum; done"
+        );
+        report(
+            "inflating and hashing the layers, gzip and sha256sum",
+            least(|| child(Command::new("sh").arg("-c").arg(&script)))?,
+        );
         Ok(())
     }
 
     fn first_scan(&self) -> Result<()> {
         for (name, target) in self.targets() {
             report(&format!("{name}: first scan, no cache"), least(|| child(self.scan(&target).arg("--no-cache")))?);
-            report(&format!("{name}: inventory only, no cache"), least(|| child(self.scan(&target).args(["--no-cache", "--inventory-only"])))?);
+            report(
+                &format!("{name}: inventory only, no cache"),
+                least(|| child(self.scan(&target).args(["--no-cache", "--inventory-only"])))?,
+            );
             let cold = least(|| {
                 self.forget()?;
                 child(&mut self.scan(&target))
@@ -120,7 +150,9 @@ impl Bench {
 
     fn index(&self) -> Result<()> {
         println!("  release binary: {:.1} MB", fs::metadata(&self.dogwatch)?.len() as f64 / 1e6);
-        let status = Command::new(&self.measure).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/advisories")).status()?;
+        let status = Command::new(&self.measure)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/advisories"))
+            .status()?;
         if !status.success() {
             bail!("`{}` failed", self.measure.display());
         }
@@ -194,7 +226,11 @@ fn child(command: &mut Command) -> Result<Usage> {
 
 fn start(command: &mut Command) -> Result<Running> {
     let started = Instant::now();
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().with_context(|| format!("cannot start {command:?}"))?;
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
     Ok(Running { child, started })
 }
 
@@ -214,15 +250,21 @@ fn finish(mut running: Running) -> Result<Usage> {
     if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) > 1 {
         bail!("a measured program failed with status {status}: {said}");
     }
-    let time = |time: libc::timeval| Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64);
-    Ok(Usage { cpu: time(usage.ru_utime) + time(usage.ru_stime), wall: running.started.elapsed(), memory: usage.ru_maxrss as u64 * 1024 })
+    let time =
+        |time: libc::timeval| Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64);
+    Ok(Usage {
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        wall: running.started.elapsed(),
+        memory: usage.ru_maxrss as u64 * 1024,
+    })
 }
 
 fn least(mut measure: impl FnMut() -> Result<Usage>) -> Result<Usage> {
     let mut best = measure()?;
     for _ in 1..RUNS {
         let next = measure()?;
-        best = Usage { cpu: best.cpu.min(next.cpu), wall: best.wall.min(next.wall), memory: best.memory.max(next.memory) };
+        best =
+            Usage { cpu: best.cpu.min(next.cpu), wall: best.wall.min(next.wall), memory: best.memory.max(next.memory) };
     }
     Ok(best)
 }

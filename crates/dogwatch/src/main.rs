@@ -20,15 +20,20 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
     };
-    let result = match cli.command {
+    match std::panic::catch_unwind(|| run(cli.command)) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => console::failure(&error),
+        // Not a verdict, and never silence: a pipeline must not take our mistake for a clean image.
+        Err(_) => console::failure(&anyhow::anyhow!("internal error: please report what was scanned").into()),
+    }
+}
+
+fn run(command: Command) -> Result<u8, console::Failure> {
+    match command {
         Command::Scan(arguments) => commands::scan::run(arguments),
         Command::Sbom(arguments) => commands::sbom::run(arguments),
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => console::failure(&error),
     }
 }

@@ -5,12 +5,28 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// Pretty JSON with a line end.
+use crate::printable::acts;
+
+/// Pretty JSON with a line end. Whatever acts on a terminal is escaped, also beyond what JSON demands: documents are
+/// looked at in terminals, and what passes them on to one may drop a bare DEL.
 pub(crate) fn pretty(document: &impl Serialize) -> String {
     // Values of this crate serialise: their maps have string keys and nothing in them fails.
     let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| unreachable!("{error}"));
     text.push('\n');
-    text
+    // Nearly every document is printable ASCII, and copied nowhere.
+    if text.bytes().all(|byte| byte < 0x7f) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if c != '\n' && acts(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// Removes the fields that are null, so that builders can write `"field": option`. The depth is that of our own
@@ -69,4 +85,18 @@ pub(crate) fn fingerprint(words: &[&str]) -> String {
         hash.update(word);
     }
     hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_is_escaped_and_nothing_is_lost() {
+        let evil = "a\u{1b}[2J\u{7f}\u{9b}31m\u{202e}\u{e0041} größe 日本語\n";
+        let text = pretty(&serde_json::json!({ evil: [evil] }));
+        assert!(text.contains("\\u007f\\u009b31m\\u202e\\udb40\\udc41 größe 日本語"), "{text}");
+        assert!(!text.chars().any(|c| c != '\n' && acts(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), serde_json::json!({ evil: [evil] }));
+    }
 }

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::artifact::Origin;
 use model::distro::Distro;
+use model::gap::{Gap, GapKind};
 use model::integrity::IntegrityFile;
 use model::inventory::Inventory;
-use model::package::{Evidence, Package, PackageId};
+use model::package::{Evidence, Package, PackageId, PackageType};
 use model::purl;
 
 use crate::catalogers::os_release;
 use crate::entry::EntryKind;
 use crate::fact::{Fact, PackageFact, Requirement};
 use crate::layer::{FileFacts, LayerFacts, display};
-use crate::tree::{ContentRef, NodeId, Tree};
+use crate::tree::{ContentRef, LeftOut, NodeId, Tree};
 use owners::Owners;
 
 /// How the layers given to [`assemble`] are to be understood.
@@ -69,12 +70,23 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let gaps = layers.iter().enumerate().flat_map(|(number, layer)| {
         layer.gaps.iter().cloned().map(move |gap| if stacking.layered { gap.in_layer(number as u32) } else { gap })
     });
-    let gaps = gaps.collect();
+    let gaps = gaps.chain(left_out(&tree, stacking)).collect();
     let depends_on = requirements::resolve(&drafts);
     let packages = drafts.into_iter().zip(depends_on).enumerate();
     let packages =
         packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
     Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps }, integrity }
+}
+
+/// Entries that had no place in the tree, each a gap.
+fn left_out(tree: &Tree, stacking: Stacking) -> Vec<Gap> {
+    let (entries, count) = tree.left_out();
+    let detail = format!("its path is too deep, or the tree too large; ignored, {count} such entries in all");
+    let gap = |entry: &LeftOut| {
+        let gap = Gap::new(GapKind::LimitExceeded, display(&entry.path), detail.clone());
+        if stacking.layered { gap.in_layer(entry.layer) } else { gap }
+    };
+    entries.iter().map(gap).collect()
 }
 
 /// One file that can still be reached, with what was learned from it.
@@ -134,23 +146,6 @@ impl<'a> History<'a> {
         history
     }
 
-    /// The layers at or below `top` whose copy of `path` has `package` without a break, and of those the lowest: the layer
-    /// that introduced it. A later layer that merely rewrites the file (an upgrade of something else, `chown`) did not.
-    fn introduced(&self, path: &str, cataloger: &str, package: &PackageFact, top: u32) -> u32 {
-        let mut introduced = top;
-        let versions = self.by_path.get(path).map_or(&[][..], Vec::as_slice);
-        for (layer, facts) in
-            versions.iter().rev().filter(|(layer, facts)| *layer < top && facts.cataloger == cataloger)
-        {
-            let deleted = (*layer + 1..=introduced).any(|between| self.hidden(between, path));
-            if deleted || !mentions(facts, package) {
-                break;
-            }
-            introduced = *layer;
-        }
-        introduced
-    }
-
     /// Whether a layer hides a path that lower layers brought.
     fn hidden(&self, layer: u32, path: &str) -> bool {
         !self.whiteouts.is_empty()
@@ -160,18 +155,6 @@ impl<'a> History<'a> {
                 .chain([path, ""])
                 .any(|prefix| self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec())))
     }
-}
-
-fn mentions(facts: &FileFacts, package: &PackageFact) -> bool {
-    facts.parsed.facts.iter().any(|fact| match fact {
-        Fact::Package(other) => same(other, package),
-        Fact::Database(others) => others.iter().any(|other| same(other, package)),
-        _ => false,
-    })
-}
-
-fn same(a: &PackageFact, b: &PackageFact) -> bool {
-    (&a.name, &a.version, &a.arch, &a.kind) == (&b.name, &b.version, &b.arch, &b.kind)
 }
 
 /// The distribution the tree says it is: of the files that name one, the one that counts most.
@@ -185,68 +168,54 @@ fn distro(live: &[Live<'_>]) -> Option<Distro> {
 }
 
 fn drafts(live: &[Live<'_>], history: &History<'_>) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    for file in live {
-        let mut seen = HashSet::new();
-        for fact in &file.facts.parsed.facts {
-            match fact {
-                Fact::Package(package) => drafts.extend(draft(file, package, history, &mut seen)),
-                Fact::Database(packages) => {
-                    drafts.extend(database(file, packages, history));
-                }
-                _ => {}
-            }
-        }
-    }
-    drafts
+    let drafts = live.iter().flat_map(|file| {
+        let mut introduced = introduced(file, history);
+        // One archive often holds several copies of a package; they are one package there.
+        packages_of(file.facts).filter_map(move |package| {
+            let introduced = introduced.remove(&key(package))?;
+            Some(Draft { introduced, ..Draft::new(file, package) })
+        })
+    });
+    drafts.collect()
 }
 
-/// The packages of one database. Who introduced each is found for all at once: databases are long, and so are images.
-fn database(file: &Live<'_>, packages: &[PackageFact], history: &History<'_>) -> Vec<Draft> {
-    let key = |package: &PackageFact| (package.name.clone(), package.version.clone(), package.arch.clone());
-    let mut introduced: HashMap<_, u32> = packages.iter().map(|package| (key(package), file.layer)).collect();
-    let mut unbroken: HashSet<_> = introduced.keys().cloned().collect();
+/// What makes a package the same in two copies of a file.
+type Key<'a> = (&'a PackageType, &'a str, &'a str, Option<&'a str>);
+
+fn key(package: &PackageFact) -> Key<'_> {
+    (&package.kind, &package.name, &package.version, package.arch.as_deref())
+}
+
+fn packages_of(facts: &FileFacts) -> impl Iterator<Item = &PackageFact> {
+    facts.parsed.facts.iter().flat_map(|fact| match fact {
+        Fact::Package(package) => std::slice::from_ref(package),
+        Fact::Database(packages) => packages.as_slice(),
+        _ => &[],
+    })
+}
+
+/// The layer that introduced each package of a file: of the layers at or below the file's whose copy of it has the
+/// package without a break, the lowest. A later layer that merely rewrites the file (an upgrade of something else,
+/// `chown`) did not. All packages at once: databases are long, and so are images.
+fn introduced<'a>(file: &Live<'a>, history: &History<'a>) -> HashMap<Key<'a>, u32> {
+    let mut introduced: HashMap<Key<'a>, u32> =
+        packages_of(file.facts).map(|package| (key(package), file.layer)).collect();
+    let mut unbroken: HashSet<Key<'a>> = introduced.keys().copied().collect();
     let mut above = file.layer;
-    let versions = history.by_path.get(file.path.as_str()).map_or(&[][..], Vec::as_slice);
+    let path = file.facts.path.as_str();
+    let versions = history.by_path.get(path).map_or(&[][..], Vec::as_slice);
     for (layer, facts) in
         versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger)
     {
-        if (*layer + 1..=above).any(|between| history.hidden(between, &file.path)) {
+        if unbroken.is_empty() || (*layer + 1..=above).any(|between| history.hidden(between, path)) {
             break;
         }
-        let there: HashSet<_> = facts
-            .parsed
-            .facts
-            .iter()
-            .filter_map(|fact| if let Fact::Database(packages) = fact { Some(packages) } else { None })
-            .flatten()
-            .map(key)
-            .collect();
+        let there: HashSet<Key<'_>> = packages_of(facts).map(key).collect();
         unbroken.retain(|key| there.contains(key));
-        unbroken.iter().for_each(|key| {
-            introduced.insert(key.clone(), *layer);
-        });
+        introduced.extend(unbroken.iter().map(|key| (*key, *layer)));
         above = *layer;
     }
-    let draft = |package: &PackageFact| Draft {
-        introduced: introduced.get(&key(package)).copied().unwrap_or(file.layer),
-        ..Draft::new(file, package)
-    };
-    packages.iter().map(draft).collect()
-}
-
-fn draft(
-    file: &Live<'_>,
-    package: &PackageFact,
-    history: &History<'_>,
-    seen: &mut HashSet<(String, String)>,
-) -> Option<Draft> {
-    // One archive often holds several copies of a package; they are one package there.
-    if !seen.insert((package.name.clone(), package.version.clone())) {
-        return None;
-    }
-    let introduced = history.introduced(&file.facts.path, &file.facts.cataloger, package, file.layer);
-    Some(Draft { introduced, ..Draft::new(file, package) })
+    introduced
 }
 
 impl Draft {

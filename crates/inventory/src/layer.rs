@@ -1,5 +1,6 @@
 //! Reads one layer (or one directory tree): keeps the table of its entries and parses the files catalogers want.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -82,6 +83,8 @@ pub struct LayerReader<'a> {
     gaps_left_out: u64,
     buffer: Vec<u8>,
     missed: Vec<MissedLink>,
+    /// Paths of the files that a cataloger has read, so that each link costs one look-up.
+    parsed: HashSet<String>,
 }
 
 impl<'a> LayerReader<'a> {
@@ -94,6 +97,7 @@ impl<'a> LayerReader<'a> {
             gaps_left_out: 0,
             buffer: Vec::new(),
             missed: Vec::new(),
+            parsed: HashSet::new(),
         }
     }
 
@@ -211,8 +215,7 @@ impl<'a> LayerReader<'a> {
             .catalogers
             .iter()
             .any(|cataloger| (cataloger.wants)(&FileHead { path: &text, mode, size: 1, head: &[] }));
-        let seen = || self.facts.files.iter().any(|file| file.path == target_text);
-        if wanted && self.missed.len() < MISSED_LINKS_MAX && !seen() {
+        if wanted && self.missed.len() < MISSED_LINKS_MAX && !self.parsed.contains(&target_text) {
             self.missed.push(MissedLink { target: target.to_vec(), path, entry: self.facts.entries.len() });
         }
     }
@@ -300,6 +303,7 @@ impl<'a> LayerReader<'a> {
             };
             self.gap(problem.kind, subject.as_bytes(), &problem.detail);
         }
+        self.parsed.insert(path.to_owned());
         self.facts.files.push(FileFacts { entry, path: path.to_owned(), cataloger: cataloger.to_owned(), parsed });
     }
 

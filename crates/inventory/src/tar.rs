@@ -13,6 +13,9 @@ const BLOCK: usize = 512;
 /// attributes; Linux bounds an attribute value to 64 KiB.
 const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 
+/// A member cannot be larger than files can be, and its padding must be countable.
+const MEMBER_BYTES_MAX: u64 = i64::MAX as u64 - BLOCK as u64;
+
 /// One member's header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
@@ -115,6 +118,9 @@ impl<R: BufRead> TarReader<R> {
 
     fn member(&mut self, block: &[u8; BLOCK], kind: u8, size: u64, extension: Extension) -> io::Result<Header> {
         let size = extension.size.unwrap_or(size);
+        if size > MEMBER_BYTES_MAX {
+            return Err(invalid(&format!("a member of {size} bytes")));
+        }
         let path = extension.path.unwrap_or_else(|| path_of(block));
         let kind = match kind {
             b'1' => Kind::Hardlink,
@@ -262,8 +268,7 @@ fn number(field: &[u8]) -> Option<u64> {
             }
             value = value << 8 | u64::from(byte);
         }
-        // A member cannot be larger than files can be.
-        return (value <= i64::MAX as u64).then_some(value);
+        return Some(value);
     }
     let digits = until_nul(field).trim_ascii();
     digits.iter().try_fold(0u64, |value, &digit| match digit {
@@ -393,6 +398,30 @@ mod tests {
         header.set_cksum();
         let error = members(header.as_bytes()).expect_err("too long");
         assert!(error.to_string().contains("8589934592 bytes"), "{error}");
+    }
+
+    #[test]
+    fn sizes_beyond_what_can_be_counted_are_errors() {
+        for (size, pax) in [
+            (&[0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], None),
+            (&[0xff; 12], None),
+            (b"00000000005\0", Some(u64::MAX)),
+            (b"00000000005\0", Some(u64::MAX - 510)),
+        ] {
+            let mut archive = Vec::new();
+            if let Some(size) = pax {
+                let mut builder = tar::Builder::new(&mut archive);
+                builder.append_pax_extensions([("size", size.to_string().as_bytes())]).expect("writes to memory");
+                drop(builder);
+                archive.truncate(1024);
+            }
+            let mut header = tar::Header::new_gnu();
+            header.as_mut_bytes()[124..136].copy_from_slice(size);
+            header.set_cksum();
+            archive.extend_from_slice(header.as_bytes());
+            archive.resize(archive.len() + 2048, 0);
+            members(&archive).expect_err("no file is that large");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use model::digest::Digest;
 use model::integrity::FileKind;
 
-use crate::entry::{Entry, EntryKind, EntryTable};
+use crate::entry::{Entry, EntryKind, EntryTable, PATH_BYTES_MAX};
 
 /// The stacked tree.
 pub struct Tree {
@@ -22,6 +22,17 @@ pub struct Tree {
     hardlinks: Vec<NodeId>,
     /// The parent of the entry before, because archives list a directory's files one after the other.
     last_parent: Option<(Vec<u8>, NodeId)>,
+    left_out: Vec<LeftOut>,
+    left_out_count: u64,
+}
+
+/// An entry that has no place in the tree because it would break a bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The layer, counted from 0 at the bottom.
+    pub layer: u32,
+    /// Its path as the layer has it.
+    pub path: Vec<u8>,
 }
 
 /// One node of a [`Tree`].
@@ -69,6 +80,15 @@ const ROOT: NodeId = NodeId(0);
 /// Linux gives up after 40 links in one path (`path_resolution(7)`).
 const LINKS_MAX: u32 = 40;
 
+/// The most nodes, about 1.2 GB of them: few bytes of paths can ask for many directories, so entries alone bound nothing.
+const NODES_MAX: usize = 20_000_000;
+
+/// The most bytes of names; offsets into them are 32 bits wide.
+const NAMES_BYTES_MAX: usize = 1 << 30;
+
+/// More left out entries than this are only counted.
+const LEFT_OUT_MAX: usize = 20;
+
 /// A live regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveFile {
@@ -103,6 +123,8 @@ impl Default for Tree {
             pinned: Vec::new(),
             hardlinks: Vec::new(),
             last_parent: None,
+            left_out: Vec::new(),
+            left_out_count: 0,
         }
     }
 }
@@ -159,6 +181,12 @@ impl Tree {
         }
         components.reverse();
         components.join(&b'/')
+    }
+
+    /// The first entries that had no place, and how many there were. A path that links lead deeper than
+    /// [`PATH_BYTES_MAX`] is one, and whatever comes after a tree is as large as trees may be.
+    pub fn left_out(&self) -> (&[LeftOut], u64) {
+        (&self.left_out, self.left_out_count)
     }
 
     /// Nodes that were made by hard links, hidden ones too.
@@ -218,7 +246,13 @@ impl Tree {
             return;
         }
         let (parent_path, name) = split(&entry.path);
-        let Some(parent) = self.parent(parent_path, made_by) else { return };
+        let Some(parent) = self.parent(parent_path, made_by) else {
+            self.left_out_count += 1;
+            if self.left_out.len() < LEFT_OUT_MAX {
+                self.left_out.push(LeftOut { layer: made_by.layer, path: entry.path });
+            }
+            return;
+        };
         let old = self.child(parent, name);
         let kind = match entry.kind {
             EntryKind::Whiteout | EntryKind::Opaque => return,
@@ -258,16 +292,21 @@ impl Tree {
     }
 
     /// The directory an entry goes into. Links in it are followed as a container engine follows them when it unpacks, and
-    /// directories that the archive does not mention are made.
+    /// directories that the archive does not mention are made. None when a bound is reached.
     fn parent(&mut self, path: &[u8], made_by: ContentRef) -> Option<NodeId> {
         if let Some((last, node)) = &self.last_parent
             && last == path
         {
             return Some(*node);
         }
+        if self.nodes.len() + path.len() >= NODES_MAX || self.names.len() > NAMES_BYTES_MAX {
+            return None;
+        }
         let mut at = ROOT;
+        // Links count for the whole path, as Linux counts them, or each component could cost 40 long targets.
+        let mut links = 0;
         for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
-            let next = self.child(at, name).and_then(|child| self.follow(child, &mut 0));
+            let next = self.child(at, name).and_then(|child| self.follow(child, &mut links));
             at = match next {
                 Some(node) if matches!(self.node(node).kind, NodeKind::Directory) => node,
                 _ => {
@@ -279,8 +318,22 @@ impl Tree {
                 }
             };
         }
+        if links > 0 && self.is_too_deep(at) {
+            return None;
+        }
         self.last_parent = Some((path.to_vec(), at));
         Some(at)
+    }
+
+    /// Whether no path reaches the node: links into one another's depth make directories that Linux cannot open by name,
+    /// and whose full paths would fill the memory.
+    fn is_too_deep(&self, node: NodeId) -> bool {
+        let (mut at, mut length) = (node, 0);
+        while at != ROOT && length <= PATH_BYTES_MAX {
+            length += usize::from(self.node(at).name.length) + 1;
+            at = NodeId(self.node(at).parent);
+        }
+        length > PATH_BYTES_MAX
     }
 
     fn walk(&self, from: NodeId, path: &[u8], links: &mut u32) -> Option<NodeId> {
@@ -404,6 +457,19 @@ mod tests {
     #[test]
     fn a_whiteout_hides_a_file_and_a_whole_directory() {
         check(&[&[("a", file()), ("d/x", file()), ("d/y/z", file())], &[("a", Whiteout), ("d", Whiteout)]], &[]);
+    }
+
+    #[test]
+    fn links_lead_no_deeper_than_paths_reach() {
+        let run = "d/".repeat(1000);
+        let below = format!("l/{run}");
+        let deeper = format!("m/{run}");
+        let (x, y, z) = (format!("{run}x"), format!("{below}y"), format!("{deeper}z"));
+        let (l, m) = (Symlink(run.clone().into_bytes()), Symlink(below.clone().into_bytes()));
+        let tree = tree(&[&[("l", l), (&x, file()), (&y, file()), ("m", m), (&z, file())]]);
+        assert_eq!(tree.pinned_files().count(), 2);
+        let (left_out, count) = tree.left_out();
+        assert_eq!((left_out[0].path.as_slice(), count), (z.as_bytes(), 1));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! From a target to its inventory, each layer read once, ever.
 
+use std::io::{self, Read};
 use std::path::Path;
 
+use formats::sbom::SBOM_BYTES_MAX;
 use inventory::assemble::{Assembled, Stacking, assemble, origin};
 use inventory::cataloger::{Cataloger, Scope};
 use inventory::catalogers;
@@ -89,11 +91,22 @@ impl Inspection {
 }
 
 fn bill_of_materials(target: &Target, path: &Path) -> Result<Inspection, ScanError> {
-    let bytes = std::fs::read(path).map_err(|source| ScanError::SbomFile { path: path.to_owned(), source })?;
+    let bytes =
+        bill_of_materials_bytes(path).map_err(|source| ScanError::SbomFile { path: path.to_owned(), source })?;
     let (mut artifact, inventory) =
         formats::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: path.to_owned(), source })?;
     artifact.target = target.to_string();
     Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(Vec::new()) })
+}
+
+fn bill_of_materials_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    // One byte more than is read, so that its reader can say that it is too long.
+    std::fs::File::open(path)?.take(SBOM_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn directory(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {

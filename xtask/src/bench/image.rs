@@ -19,7 +19,8 @@ const NPM_BEFORE: &str = "2025-06-01";
 const NODE_VERSION: &str = "22.16.0";
 const SUITE: &str = "bookworm";
 /// With what Debian's `minbase` variant holds and these need: 171 packages.
-const DEBIAN_PACKAGES: &str = "ca-certificates,curl,git,gnupg,less,openjdk-17-jre-headless,openssh-client,procps,python3-minimal";
+const DEBIAN_PACKAGES: &str =
+    "ca-certificates,curl,git,gnupg,less,openjdk-17-jre-headless,openssh-client,procps,python3-minimal";
 
 /// Where the image and the rest of the bench's files are.
 pub(super) struct Paths {
@@ -73,9 +74,10 @@ pub(super) fn build(paths: &Paths) -> Result<()> {
     })?;
     let mut with_change = layers.clone();
     *with_change.last_mut().context("there are layers")? = changed;
-    for (layers, archive, oci) in
-        [(&layers, paths.docker_archive(), paths.oci()), (&with_change, paths.docker_archive_changed(), paths.oci_changed())]
-    {
+    for (layers, archive, oci) in [
+        (&layers, paths.docker_archive(), paths.oci()),
+        (&with_change, paths.docker_archive_changed(), paths.oci_changed()),
+    ] {
         step(&archive, |out| Layout::read(layers)?.write_docker_archive(out))?;
         step(&oci, |out| Layout::read(layers)?.write_oci(out, &paths.parts()))?;
     }
@@ -109,14 +111,26 @@ fn layers(parts: &Path) -> Result<Vec<PathBuf>> {
     })?;
     tree(&tar("5-jars.tar"), &tar("jars"), "opt/shop/lib")?;
     step(&tar("python"), |out| {
-        let wheels = ["--quiet", "--no-compile", "--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp"];
+        let wheels =
+            ["--quiet", "--no-compile", "--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp"];
         let requirements = sources.join("requirements.txt");
-        run(Command::new("python3").args(["-m", "pip", "install"]).args(wheels).arg("-r").arg(requirements).arg("--target").arg(out))
+        run(Command::new("python3")
+            .args(["-m", "pip", "install"])
+            .args(wheels)
+            .arg("-r")
+            .arg(requirements)
+            .arg("--target")
+            .arg(out))
     })?;
     tree(&tar("6-python.tar"), &tar("python"), "usr/lib/python3/dist-packages")?;
     step(&tar("go"), |out| {
         let program = fs::canonicalize(parts)?.join(name_of(out)?).join("shop");
-        run(Command::new("go").args(["build", "-o"]).arg(program).arg(".").current_dir(sources.join("go")).env("CGO_ENABLED", "0"))
+        run(Command::new("go")
+            .args(["build", "-o"])
+            .arg(program)
+            .arg(".")
+            .current_dir(sources.join("go"))
+            .env("CGO_ENABLED", "0"))
     })?;
     tree(&tar("7-go.tar"), &tar("go"), "usr/local/bin")?;
     let names = ["1-debian.tar", "2-apt.tar", "3-node.tar", "4-npm.tar", "5-jars.tar", "6-python.tar", "7-go.tar"];
@@ -165,7 +179,8 @@ fn name_of(path: &Path) -> Result<&str> {
 }
 
 pub(super) fn run(command: &mut Command) -> Result<()> {
-    let status = command.stdout(std::process::Stdio::null()).status().with_context(|| format!("cannot start {command:?}"))?;
+    let status =
+        command.stdout(std::process::Stdio::null()).status().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{command:?} failed: {status}");
     Ok(())
 }

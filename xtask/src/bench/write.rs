@@ -92,7 +92,10 @@ pub(super) fn difference(below: &Path, above: &Path, out: &Path) -> Result<()> {
     layer.finish()
 }
 
-fn for_each_member(path: &Path, mut each: impl FnMut(&tar::Entry<'_, BufReader<File>>, [u8; 32]) -> Result<()>) -> Result<()> {
+fn for_each_member(
+    path: &Path,
+    mut each: impl FnMut(&tar::Entry<'_, BufReader<File>>, [u8; 32]) -> Result<()>,
+) -> Result<()> {
     let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 20, open(path)?));
     for member in archive.entries()? {
         let mut member = member?;
@@ -149,7 +152,8 @@ impl Layout {
             let zipped = parts.join(format!("{digest}.gz"));
             if !zipped.exists() {
                 let unfinished = zipped.with_extension("unfinished");
-                let mut encoder = GzEncoder::new(BufWriter::new(File::create(&unfinished)?), Compression::new(GZIP_LEVEL));
+                let mut encoder =
+                    GzEncoder::new(BufWriter::new(File::create(&unfinished)?), Compression::new(GZIP_LEVEL));
                 io::copy(&mut open(path)?, &mut encoder)?;
                 encoder.finish()?.flush()?;
                 fs::rename(&unfinished, &zipped)?;
@@ -166,7 +170,8 @@ pub(super) fn small_files(out: &Path, count: u32) -> Result<()> {
     let encoder = GzEncoder::new(BufWriter::new(File::create(&zipped)?), Compression::fast());
     let mut layer = LayerWriter { builder: tar::Builder::new(Hashing { inner: encoder, hasher: Sha256::new() }) };
     for number in 0..count {
-        let name = format!("var/spool/mail/{:03}/{:03}/message-{number:07}.eml", number / 1_000_000, number / 1000 % 1000);
+        let name =
+            format!("var/spool/mail/{:03}/{:03}/message-{number:07}.eml", number / 1_000_000, number / 1000 % 1000);
         layer.file(&name, format!("Subject: {number}\n\nHello.\n").as_bytes())?;
     }
     let Hashing { inner, hasher } = layer.builder.into_inner()?;

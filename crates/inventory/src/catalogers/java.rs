@@ -170,6 +170,10 @@ impl Walk<'_> {
             let detail = format!("{} of its members are encrypted", wanted.encrypted);
             self.push_problem(GapKind::Encrypted, detail, place.inside.clone());
         }
+        if directory.follows_another().unwrap_or(true) {
+            let detail = "another archive begins before the one that was read: it is cut off, or two are joined";
+            self.push_problem(GapKind::Malformed, detail.to_owned(), place.inside.clone());
+        }
         if wanted.overflow {
             let detail = "it has more descriptors and nested archives than are looked at";
             self.push_problem(GapKind::LimitExceeded, detail.to_owned(), place.inside.clone());

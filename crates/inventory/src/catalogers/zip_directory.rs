@@ -106,6 +106,15 @@ impl<'a> ZipDirectory<'a> {
         Ok(Self { content, start, size, prefix })
     }
 
+    /// Whether the file begins with the member of another archive. Then it is cut off and what was read is an archive
+    /// inside it, or two were joined; either way more was packed than its directory tells. (A launch script begins with
+    /// something else, and an archive whose offsets are off by it begins with its own members.)
+    pub(crate) fn follows_another(&self) -> Result<bool, ZipError> {
+        let mut head = Vec::new();
+        Cursor::new(&Part::new(self.content, 0, 4)).read_to_end(&mut head)?;
+        Ok(self.prefix > 0 && head.starts_with(b"PK\x03\x04"))
+    }
+
     /// Calls `visit` with the name and description of every member, in the directory's order, until it returns false.
     ///
     /// Names are bytes, as stored: UTF-8 or the packer's code page. Returns how many members were seen.
