@@ -25,6 +25,8 @@ pub fn coverage(
     for package in &inventory.packages {
         match ecosystem_of(package, inventory.distro.as_ref()) {
             Some(ecosystem) => *counts.entry(ecosystem).or_default() += 1,
+            // One gap about the distribution says it for all its packages.
+            None if package.kind.is_os() => {}
             None => *uncovered.entry(package.kind.to_string()).or_default() += 1,
         }
     }
@@ -32,20 +34,21 @@ pub fn coverage(
     let mut gaps = distro_gaps(inventory, now);
     for (ecosystem, packages) in counts {
         let coverage = advisories.coverage(&ecosystem)?;
-        gaps.extend(gap(&coverage, packages, now));
+        gaps.extend(gap(&coverage, packages));
         coverages.push(coverage);
     }
     for (kind, packages) in uncovered {
         gaps.push(Gap::new(
             GapKind::NoCoverage,
             &kind,
-            format!("{packages} packages of a kind or release that no advisories are known for"),
+            format!("{packages} packages of a kind that no advisories are known for"),
         ));
     }
+    gaps.extend(stale(&coverages, now));
     Ok((coverages, gaps))
 }
 
-fn gap(coverage: &Coverage, packages: usize, now: Timestamp) -> Option<Gap> {
+fn gap(coverage: &Coverage, packages: usize) -> Option<Gap> {
     let subject = &coverage.ecosystem;
     match coverage.state {
         CoverageState::None => {
@@ -56,18 +59,28 @@ fn gap(coverage: &Coverage, packages: usize, now: Timestamp) -> Option<Gap> {
             let detail = format!("{packages} packages, and only {} advisories{note}", coverage.records);
             Some(Gap::new(GapKind::PartialCoverage, subject, detail))
         }
-        CoverageState::Complete => {
-            let newest: Timestamp = coverage.newest.parse().ok()?;
-            let days = now.duration_since(newest).as_hours() / 24;
-            (days > STALE_AFTER_DAYS).then(|| {
-                Gap::new(
-                    GapKind::Stale,
-                    subject,
-                    format!("{packages} packages, and the newest advisory is {days} days old"),
-                )
-            })
-        }
+        CoverageState::Complete => None,
     }
+}
+
+/// One gap for all knowledge that is too old, oldest first: with an old snapshot it is everything, and a line for each
+/// ecosystem would hide the gaps that differ.
+fn stale(coverages: &[Coverage], now: Timestamp) -> Option<Gap> {
+    let aged = coverages.iter().filter_map(|coverage| {
+        let newest: Timestamp = coverage.newest.parse().ok()?;
+        Some((now.duration_since(newest).as_hours() / 24, coverage))
+    });
+    let mut old: Vec<(i64, &Coverage)> = aged.filter(|(days, _)| *days > STALE_AFTER_DAYS).collect();
+    old.sort_by_key(|(days, _)| std::cmp::Reverse(*days));
+    let (oldest, _) = old.first()?;
+    let named: Vec<String> = old
+        .iter()
+        .map(|(_, coverage)| {
+            format!("{} of {}", coverage.ecosystem, coverage.newest.get(..10).unwrap_or(&coverage.newest))
+        })
+        .collect();
+    let detail = format!("up to {oldest} days old ({}); what was found since is missing", named.join(", "));
+    Some(Gap::new(GapKind::Stale, "advisories", detail))
 }
 
 fn distro_gaps(inventory: &Inventory, now: Timestamp) -> Vec<Gap> {

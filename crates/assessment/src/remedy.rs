@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::artifact::{Artifact, Origin};
 use model::ecosystem::scheme_of;
-use model::finding::{Finding, Severity};
+use model::finding::{Finding, Fix, Severity};
 use model::inventory::Inventory;
 use model::package::{Package, PackageId, PackageType};
 use model::report::{Remedy, RemedyAction};
@@ -85,7 +85,10 @@ fn remedy(
     let layer = match key {
         Key::Base(_) => None,
         Key::Dependency(puller) => inventory.package(puller).layer,
-        _ => first.layer,
+        // The same version can be in several layers; then it is none of them in particular.
+        _ => {
+            first.layer.filter(|layer| packages.iter().all(|&package| inventory.package(package).layer == Some(*layer)))
+        }
     };
     let (action, title) = action(&key, &concerned, inventory, artifact);
     Remedy {
@@ -111,7 +114,8 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
                 Some(layer) => format!(" in layer {} of {}", layer + 1, artifact.layers.len()),
                 None => String::new(),
             };
-            let title = format!("upgrade {} OS packages{place}: {}", upgrades.len(), names(&upgrades));
+            let noun = if upgrades.len() == 1 { "OS package" } else { "OS packages" };
+            let title = format!("upgrade {} {noun}{place}: {}", upgrades.len(), names(&upgrades));
             (RemedyAction::UpgradeOsPackages { upgrades }, title)
         }
         Key::Dependency(puller) => {
@@ -131,7 +135,7 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
             (RemedyAction::RebuildBinary { path: (*path).to_owned(), upgrades }, title)
         }
         Key::Package { name, version, .. } => {
-            let to = highest_fix(findings, inventory).unwrap_or_default();
+            let to = least_common_fix(findings).unwrap_or_default();
             let title = format!("upgrade {name} from {version} to {to}");
             (RemedyAction::UpgradePackage { name: (*name).to_owned(), from: (*version).to_owned(), to }, title)
         }
@@ -150,15 +154,29 @@ fn upgrades(findings: &[&Finding], inventory: &Inventory) -> Vec<String> {
     }
     by_package
         .into_iter()
-        .filter_map(|(name, findings)| Some(format!("{name}={}", highest_fix(&findings, inventory)?)))
+        .filter_map(|(name, findings)| Some(format!("{name}={}", least_common_fix(&findings)?)))
         .collect()
 }
 
-fn highest_fix(findings: &[&Finding], _inventory: &Inventory) -> Option<String> {
+/// The least version that every finding counts among its fixes; else the highest of their least ones.
+fn least_common_fix(findings: &[&Finding]) -> Option<String> {
     let scheme =
         findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
-    let fixes = findings.iter().filter_map(|finding| finding.fix.version());
-    fixes.reduce(|a, b| if compare(scheme, a, b) == Some(std::cmp::Ordering::Less) { b } else { a }).map(str::to_owned)
+    let is_less = |a: &str, b: &str| compare(scheme, a, b) == Some(std::cmp::Ordering::Less);
+    let common = fixes_of(findings.first()?)
+        .iter()
+        .filter(|version| findings.iter().all(|finding| fixes_of(finding).contains(version)));
+    let least = common.reduce(|a, b| if is_less(b, a) { b } else { a });
+    let highest =
+        || findings.iter().filter_map(|finding| finding.fix.version()).reduce(|a, b| if is_less(a, b) { b } else { a });
+    least.map(String::as_str).or_else(highest).map(str::to_owned)
+}
+
+fn fixes_of(finding: &Finding) -> &[String] {
+    match &finding.fix {
+        Fix::Available { versions } => versions,
+        Fix::None { .. } | Fix::Refused { .. } => &[],
+    }
 }
 
 /// The first few, and how many more.
