@@ -49,7 +49,8 @@ pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
         paths,
     };
     fs::create_dir_all(&bench.scratch)?;
-    let parts: [(&str, fn(&Bench) -> Result<()>); 7] = [
+    type Part = fn(&Bench) -> Result<()>;
+    let parts: [(&str, Part); 7] = [
         ("floors", Bench::floors),
         ("scan", Bench::first_scan),
         ("again", Bench::again),

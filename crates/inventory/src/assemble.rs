@@ -113,7 +113,11 @@ fn live_files<'a>(tree: &Tree, layers: &'a [LayerFacts]) -> Vec<Live<'a>> {
         let node = tree.node_at(facts.path.as_bytes()).filter(|&node| tree.made_by(node) == made_by);
         live.extend(node.map(|node| Live { node, path: facts.path.clone(), layer, facts }));
     }
-    for &link in tree.hardlinks() {
+    let links =
+        layers.iter().enumerate().flat_map(|(layer, facts)| facts.links.iter().map(move |&entry| (layer, entry)));
+    let wanted: HashSet<ContentRef> =
+        links.map(|(layer, entry)| ContentRef { layer: layer as u32, entry: entry as u32 }).collect();
+    for &link in tree.hardlinks().iter().filter(|&&link| wanted.contains(&tree.made_by(link))) {
         let path = tree.path(link);
         let Some(content) = tree.content(link).filter(|_| tree.node_at(&path) == Some(link)) else { continue };
         for facts in by_content.get(&content).into_iter().flatten() {
