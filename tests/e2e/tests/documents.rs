@@ -145,3 +145,14 @@ fn the_advisories_can_be_asked() {
     assert_eq!(order.exits(0).stdout, "-1\n1\n0\n");
     user.run(&["advisories", "compare-versions", "nonsense"]).exits(2);
 }
+
+#[test]
+fn the_shipped_advisories_are_compiled_on_first_use_and_again_when_damaged() {
+    let user = User::new();
+    let first = user.run(&["advisories", "status"]).exits(0).stdout;
+    let files = fs::read_dir(user.path("cache")).expect("a cache").flatten().map(|file| file.path());
+    let index = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "index")).expect("an index");
+    let half = index.metadata().expect("a file").len() / 2;
+    fs::OpenOptions::new().write(true).open(&index).and_then(|file| file.set_len(half)).expect("a shorter file");
+    assert_eq!(user.run(&["advisories", "status"]).exits(0).stdout, first);
+}
