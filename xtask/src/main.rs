@@ -1,5 +1,6 @@
 //! Developer tasks: `cargo xtask TASK`.
 
+mod fuzz;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run the fuzz targets: `cargo xtask fuzz [--coverage] [--seconds N] [TARGET]...`.
+    Fuzz(fuzz::Arguments),
     /// Cut the advisory snapshot that ships with the product from a data pack.
     Snapshot {
         /// The data pack.
@@ -28,6 +31,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Snapshot { from, out } => snapshot::run(&from, &out),
     }
 }
