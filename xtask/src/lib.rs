@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod fuzz;
 pub mod image;
 pub mod machine;
 pub mod parts;

@@ -25,6 +25,8 @@ enum Task {
     Test,
     /// Hold the crates against the rules of the house.
     Tidy,
+    /// Run the fuzz targets: `cargo xtask fuzz [--coverage] [--seconds N] [TARGET]...`.
+    Fuzz(xtask::fuzz::Arguments),
     /// Cut the advisory snapshot that ships with the product from a data pack.
     Snapshot {
         /// The data pack.
@@ -70,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::BenchImage { root } => xtask::bench::image(&root)?,
         Task::Bench { root, only } => xtask::bench::run(&root, only.as_deref())?,
         Task::Sha256 { path, inflate } => xtask::bench::sha256(&path, inflate)?,
+        Task::Fuzz(arguments) => xtask::fuzz::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -34,7 +34,7 @@ pub use blob::{Compression, LayerBlob, UnsupportedCompression};
 pub use document::Descriptor;
 pub use error::SourceError;
 pub use platform::{Platform, PlatformError};
-pub use registry::{Credentials, RegistryError, RegistryOptions};
+pub use registry::{Credentials, RegistryError, RegistryOptions, understands_challenge};
 
 /// How to open images.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 /// What a registry asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,12 @@ impl Challenge {
         let basic = || challenges.iter().find(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")).map(|_| Self::Basic);
         bearer.or_else(basic)
     }
+}
+
+/// Whether a `WWW-Authenticate` value asks for something that can be answered. Public for fuzzing.
+pub fn understands_challenge(value: &[u8]) -> bool {
+    let Ok(value) = HeaderValue::from_bytes(value) else { return false };
+    Challenge::of(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)])).is_some()
 }
 
 /// Splits `Scheme key="value", key=value, Scheme …`. What cannot be understood is skipped.

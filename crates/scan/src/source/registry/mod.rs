@@ -28,6 +28,7 @@ use super::error::SourceError;
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
 use body::{BlobReader, read_whole};
+pub use challenge::understands_challenge;
 pub use credentials::Credentials;
 pub use error::RegistryError;
 use http::Http;

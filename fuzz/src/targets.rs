@@ -1,0 +1,385 @@
+//! The parsers, and what they are fed with to begin with.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use advisories::{BuildOptions, Index};
+use inventory::cataloger::{Cataloger, File, FileHead};
+use inventory::catalogers;
+use inventory::content::MemorySpool;
+use inventory::tar::TarReader;
+use model::advisory::Advisories as _;
+use model::version::Scheme;
+use scan::source::SourceOptions;
+use scan::target::{Reference, Target as ScanTarget};
+
+/// Seeds longer than this are cut: mutating them would take longer than parsing.
+const SEED_BYTES_MAX: usize = 512 << 10;
+
+/// One parser.
+pub(crate) struct Target {
+    /// What the command line calls it.
+    pub(crate) name: String,
+    /// Feeds it. Must return whatever the bytes are.
+    pub(crate) run: Box<dyn Fn(&[u8])>,
+    /// Files and directories below `tests/fixtures` that it should understand.
+    fixtures: &'static [&'static str],
+    /// Inputs that are no text.
+    made: Vec<Vec<u8>>,
+    /// Further inputs, short ones.
+    texts: &'static [&'static str],
+}
+
+impl Target {
+    /// Inputs to begin with, at least one.
+    pub(crate) fn seeds(&self) -> Vec<Vec<u8>> {
+        let mut seeds: Vec<Vec<u8>> = self.texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+        seeds.extend(self.made.clone());
+        self.fixtures.iter().for_each(|fixture| read_all(&fixtures().join(fixture), &mut seeds));
+        if seeds.is_empty() {
+            seeds.push(Vec::new());
+        }
+        seeds
+    }
+}
+
+fn target(
+    name: impl Into<String>,
+    fixtures: &'static [&'static str],
+    texts: &'static [&'static str],
+    run: impl Fn(&[u8]) + 'static,
+) -> Target {
+    Target { name: name.into(), run: Box::new(run), fixtures, made: Vec::new(), texts }
+}
+
+impl Target {
+    fn made(self, made: Vec<Vec<u8>>) -> Self {
+        Self { made, ..self }
+    }
+}
+
+/// Every target: one for each cataloger, each version scheme, and each other parser.
+pub(crate) fn all() -> Vec<Target> {
+    let mut all = vec![
+        target("tar", &[], &["etc/passwd"], tar).made(vec![
+            [one_file("pax", b"20 path=a/long/name\n"), one_file("b", b"content")].concat(),
+            [one_file("a", &[7; 600]), vec![0; 1024]].concat(),
+        ]),
+        target("docker-archive", &[], &[MANIFEST], |bytes| image("docker-archive", "manifest.json", bytes)),
+        target("image-config", &[], &[CONFIG], |bytes| image("docker-archive", "c.json", bytes)),
+        target("oci-index", &[], &[OCI_INDEX], |bytes| image("oci-archive", "index.json", bytes)),
+        target("reference", &[], REFERENCES, |bytes| drop(text(bytes).parse::<Reference>())),
+        target("target", &[], REFERENCES, |bytes| drop(text(bytes).parse::<ScanTarget>())),
+        target("challenge", &[], CHALLENGES, |bytes| _ = scan::source::understands_challenge(bytes)),
+        target("sbom", &["formats/syft.cdx.json", "formats/syft.spdx.json"], &[], |bytes| {
+            drop(formats::sbom::read(bytes))
+        }),
+        target("report", &["formats/report.json", "policy/shop-report.json"], &[], report),
+        target("feed", &["advisories"], &[], feed),
+        target("index", &[], &[], index()).made(vec![vec![1; 64], (0..=255).collect()]),
+        target("purl", &[], PURLS, |bytes| drop(model::purl::parse(&text(bytes)))),
+        target("cvss", &["cvss/scores.tsv"], CVSS, cvss),
+        target("policy", &[], &[policy::DEFAULT_POLICY], |bytes| drop(policy::check("p.yaml", &text(bytes)))),
+        target("condition", &[], CONDITIONS, condition),
+        target("exceptions", &[], &[EXCEPTION], |bytes| {
+            drop(policy::Exceptions::load([("e.yaml", text(bytes).as_str())]))
+        }),
+    ];
+    all.extend(catalogers::ALL.iter().map(cataloger));
+    all.extend(Scheme::ALL.iter().map(|&scheme| {
+        target(format!("version-{scheme}"), &["versions"], &["1.0\t2.0"], move |bytes| versions(scheme, bytes))
+    }));
+    all
+}
+
+/// A path by which each cataloger recognises its files, and files that it understands.
+const CATALOGED: &[(&str, &str, &[&str])] = &[
+    ("apk", "lib/apk/db/installed", &["os-packages/alpine.installed"]),
+    ("dpkg", "var/lib/dpkg/status", &["os-packages/debian.status", "os-packages/status.d"]),
+    ("os-release", "etc/os-release", &["os-packages/debian.status"]),
+    (
+        "rpm",
+        "var/lib/rpm/Packages",
+        &[
+            "os-packages/centos5.Packages",
+            "os-packages/ubi8-s390x.Packages",
+            "os-packages/sle15.Packages.db",
+            "os-packages/fedora35.rpmdb.sqlite",
+            "os-packages/sizes.sqlite",
+        ],
+    ),
+    ("npm", "node_modules/x/package.json", &["npm"]),
+    ("python", "usr/lib/python3/dist-packages/x-1.dist-info/METADATA", &["python"]),
+    ("java", "opt/x.jar", &["java"]),
+    ("go-binary", "usr/bin/x", &["binaries"]),
+    ("rust-binary", "usr/bin/x", &["binaries"]),
+    ("cargo-lock", "Cargo.lock", &["locks/cargo-2", "locks/cargo-3", "locks/cargo-4"]),
+    ("go-mod", "go.mod", &["locks/go"]),
+    ("gradle-lock", "gradle.lockfile", &["locks/gradle"]),
+    ("npm-lock", "package-lock.json", &["locks/npm-v1", "locks/npm-v2", "locks/npm-v3"]),
+    ("pipfile-lock", "Pipfile.lock", &["locks/pipenv"]),
+    ("pnpm-lock", "pnpm-lock.yaml", &["locks/pnpm-7", "locks/pnpm-8", "locks/pnpm-9"]),
+    ("poetry-lock", "poetry.lock", &["locks/poetry-1", "locks/poetry-2"]),
+    ("pom-xml", "pom.xml", &["locks/maven"]),
+    ("requirements-txt", "requirements.txt", &["locks/requirements"]),
+    ("uv-lock", "uv.lock", &["locks/uv"]),
+    ("yarn-lock", "yarn.lock", &["locks/yarn-1", "locks/yarn-berry"]),
+];
+
+fn cataloger(cataloger: &'static Cataloger) -> Target {
+    let known = CATALOGED.iter().find(|(name, ..)| *name == cataloger.name);
+    let &(_, path, fixtures) =
+        known.unwrap_or_else(|| panic!("the cataloger `{}` needs a line in CATALOGED", cataloger.name));
+    target(cataloger.name, fixtures, &[], move |bytes| {
+        let head = &bytes[..bytes.len().min(inventory::cataloger::HEAD_BYTES)];
+        (cataloger.wants)(&FileHead { path, mode: 0o755, size: bytes.len() as u64, head });
+        drop((cataloger.parse)(&File { path, mode: 0o755, content: &bytes, spool: &MemorySpool }));
+    })
+}
+
+fn tar(bytes: &[u8]) {
+    // As it is, and as the content of a sound archive, so that mutations also hit members behind a good header.
+    for archive in [bytes, &one_file("etc/passwd", bytes)] {
+        let mut tar = TarReader::new(archive);
+        while let Ok(Some(_)) = tar.next() {
+            if tar.content().take(1 << 20).read_to_end(&mut Vec::new()).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Opens an archive in which `name` has the bytes, beside what else an image needs.
+fn image(kind: &str, name: &str, bytes: &[u8]) {
+    let members = [
+        ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#),
+        ("manifest.json", MANIFEST),
+        ("index.json", OCI_INDEX),
+        ("c.json", CONFIG),
+        ("l.tar", ""),
+    ];
+    let mut archive: Vec<u8> = members
+        .iter()
+        .filter(|(other, _)| *other != name)
+        .flat_map(|(name, text)| one_file(name, text.as_bytes()))
+        .collect();
+    archive.extend(one_file(name, bytes));
+    archive.resize(archive.len() + 1024, 0);
+    let path = scratch("image.tar");
+    fs::write(&path, archive).expect("the scratch directory can be written");
+    let target: ScanTarget = format!("{kind}:{}", path.display()).parse().expect("a path without colons");
+    drop(scan::source::open(&target, &SourceOptions::default()));
+}
+
+/// A tar member with a sound header.
+fn one_file(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut block = [0u8; 512];
+    let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
+    put(0, name.as_bytes());
+    put(100, b"0000644\0");
+    put(124, format!("{:011o}\0", bytes.len()).as_bytes());
+    put(148, b"        ");
+    put(156, b"0");
+    put(257, b"ustar  \0");
+    let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut member = [&block, bytes].concat();
+    member.resize(member.len().next_multiple_of(512), 0);
+    member
+}
+
+fn report(bytes: &[u8]) {
+    let Ok(report) = formats::json::read(bytes) else { return };
+    // Whoever reads a report also judges and prints it.
+    policy::test(&policy::PolicySet::built_in(), &policy::Exceptions::default(), &report);
+    drop(formats::sarif::write(&report));
+    drop(formats::json::write(&report));
+}
+
+fn feed(bytes: &[u8]) {
+    drop(advisories::feeds::read_text(&mut &*bytes, &mut |_| {}));
+    let path = scratch("feed");
+    fs::write(&path, bytes).expect("the scratch directory can be written");
+    drop(advisories::feeds::read(&path, &mut |_| {}));
+}
+
+/// An index with bytes changed: as they are, which the checksums notice, and with the checksums made right again.
+fn index() -> impl Fn(&[u8]) {
+    let path = scratch("whole.index");
+    let built = advisories::build(&[fixtures().join("advisories")], &path, &BuildOptions::default());
+    let whole = built.ok().and_then(|_| fs::read(&path).ok()).unwrap_or_default();
+    move |bytes| {
+        let mut damaged = whole.clone();
+        // Pairs of a place and a value.
+        for change in bytes.chunks_exact(4).take(64) {
+            let at = u32::from_le_bytes([change[0], change[1], change[2], 0]) as usize % damaged.len().max(1);
+            damaged[at] = change[3];
+        }
+        if bytes.first().is_some_and(|first| first % 4 != 0) {
+            seal(&mut damaged);
+        }
+        let path = scratch("damaged.index");
+        // A new file each time: the old one may still be mapped.
+        drop(fs::remove_file(&path));
+        fs::write(&path, damaged).expect("the scratch directory can be written");
+        let Ok(index) = Index::open(&path) else { return };
+        drop(index.status());
+        drop(index.coverages().map(<[_]>::len));
+        for id in ["CVE-2021-44228", "GHSA-35jh-r3h4-6jhm", "ALSA-2022:1550", "x"] {
+            drop(index.show(id));
+            drop(index.vulnerability(id));
+        }
+        for (ecosystem, name) in
+            [("npm", "lodash"), ("PyPI", "django"), ("Debian:12", "openssl"), ("Go", "stdlib"), ("crates.io", "time")]
+        {
+            for candidate in index.candidates(ecosystem, name).unwrap_or_default() {
+                drop(index.advisory(candidate.advisory, ecosystem, name));
+            }
+            drop(index.coverage(ecosystem));
+        }
+    }
+}
+
+/// Makes the checksums of an index right (its layout is in `advisories::index::layout`): the readers behind them must not
+/// trust what passed them, for whoever can write an index can write checksums.
+fn seal(index: &mut [u8]) {
+    const HEADER: usize = 4096;
+    const BLOCK: usize = 64 << 10;
+    let Some(data) =
+        index.get(24..32).and_then(|bytes| bytes.try_into().ok()).map(|bytes| u64::from_le_bytes(bytes) as usize)
+    else {
+        return;
+    };
+    let Some(blocks) = index.get(HEADER..HEADER.saturating_add(data)) else { return };
+    let sums: Vec<u8> = blocks.chunks(BLOCK).flat_map(|block| crc32fast::hash(block).to_le_bytes()).collect();
+    let Some(place) = index.get_mut(HEADER + data..HEADER + data + sums.len()) else { return };
+    place.copy_from_slice(&sums);
+    index[64..68].copy_from_slice(&crc32fast::hash(&sums).to_le_bytes());
+    let header = crc32fast::hash(&index[..HEADER - 4]).to_le_bytes();
+    index[HEADER - 4..HEADER].copy_from_slice(&header);
+}
+
+fn cvss(bytes: &[u8]) {
+    text(bytes)
+        .lines()
+        .take(200)
+        .flat_map(|line| line.split('\t'))
+        .for_each(|vector| _ = model::cvss::base_score(vector));
+}
+
+fn condition(bytes: &[u8]) {
+    let indented = text(bytes).replace('\n', " ").replace('\'', "''");
+    let policy = format!(
+        "version: 1\nname: p\nstages: [build]\ncondition: '{indented}'\naction: deny\nseverity: high\nrationale: r\nremediation: m\n"
+    );
+    drop(policy::check("p.yaml", &policy));
+}
+
+fn versions(scheme: Scheme, bytes: &[u8]) {
+    for line in text(bytes).lines().take(100) {
+        let (a, b) = line.split_once('\t').unwrap_or((line, "1.0"));
+        let order = model::version::compare(scheme, a, b);
+        assert_eq!(
+            order,
+            model::version::compare(scheme, b, a).map(std::cmp::Ordering::reverse),
+            "{scheme} {a:?} {b:?}"
+        );
+        _ = model::version::compare_lenient(scheme, a, b);
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("dogwatch-fuzz-{}-{name}", std::process::id()))
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+/// A file, inflated when it is a `.gz`, or every file of a directory.
+fn read_all(path: &Path, seeds: &mut Vec<Vec<u8>>) {
+    if path.is_dir() {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        paths.iter().for_each(|path| read_all(path, seeds));
+        return;
+    }
+    let Ok(stored) = fs::read(path) else { return };
+    let mut bytes = Vec::new();
+    let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
+    if !is_gzip
+        || flate2::read::GzDecoder::new(stored.as_slice()).take(SEED_BYTES_MAX as u64).read_to_end(&mut bytes).is_err()
+    {
+        bytes = stored;
+    }
+    bytes.truncate(SEED_BYTES_MAX);
+    seeds.push(bytes);
+}
+
+const MANIFEST: &str = r#"[{"Config":"c.json","RepoTags":["shop:1.4"],"Layers":["l.tar"]}]"#;
+const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","config":{"User":"1","Env":["A=b"],"Entrypoint":["/a"],"ExposedPorts":{"80/tcp":{}},"Labels":{"a":"b"}},"history":[{"created":"2024-01-01T00:00:00Z","created_by":"RUN x"},{"empty_layer":true}],"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#;
+const OCI_INDEX: &str = r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":7,"annotations":{"org.opencontainers.image.ref.name":"1.4"},"platform":{"architecture":"amd64","os":"linux"}}]}"#;
+const REFERENCES: &[&str] = &[
+    "debian:12",
+    "registry:localhost:5000/a/b:1@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "docker-archive:a.tar:@1",
+    "oci-dir:x:name",
+    "dir:/",
+    "[::1]:5000/x",
+];
+const CHALLENGES: &[&str] = &[
+    r#"Bearer realm="https://auth.example/token",service="registry",scope="repository:a/b:pull""#,
+    "Basic realm=x, Bearer realm=y",
+    r#"Bearer realm="a\"b"#,
+];
+const PURLS: &[&str] = &[
+    "pkg:deb/debian/openssl@3.0.9-1?arch=amd64&distro=debian-12#x",
+    "pkg:npm/%40babel/core@7.0.0",
+    "pkg:golang/github.com/a/b@v1.0.0",
+    "pkg:maven/g/a@1?type=jar",
+];
+const CVSS: &[&str] = &[
+    "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+    "AV:N/AC:L/Au:N/C:P/I:P/A:P",
+    "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A",
+];
+const CONDITIONS: &[&str] = &[
+    "finding.severity >= HIGH && finding.fixed",
+    "image.labels.exists(l, l.key == \"a\")",
+    "[1, 2].all(x, x > 0) ? true : false",
+    "\"a\".matches(\"(a+)+$\")",
+];
+const EXCEPTION: &str = "version: 1\nid: EX-1\nwho: someone\nwhy: a reason\nuntil: 2027-01-01\nscope:\n  vulnerabilities: [CVE-2021-44228]\n  packages: [\"pkg:npm/*\"]\naccepted_at:\n  severity: high\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also holds `CATALOGED` against the catalogers: one without a line panics.
+    #[test]
+    fn every_target_has_a_name_of_its_own_and_takes_its_seeds() {
+        let all = all();
+        let names: std::collections::BTreeSet<_> = all.iter().map(|target| &target.name).collect();
+        assert_eq!(names.len(), all.len());
+        for target in &all {
+            target.seeds().iter().for_each(|seed| (target.run)(seed));
+        }
+    }
+
+    #[test]
+    fn a_sealed_index_is_accepted() {
+        let path = scratch("test.index");
+        advisories::build(&[fixtures().join("advisories")], &path, &BuildOptions::default()).expect("builds");
+        let mut bytes = fs::read(&path).expect("written");
+        let before = bytes.clone();
+        seal(&mut bytes);
+        assert_eq!(bytes, before, "sealing a sound index changes nothing");
+        fs::remove_file(path).expect("ours");
+    }
+}
