@@ -14,6 +14,9 @@ use crate::{parts, test};
 /// What the demo's base image is called in `dogwatch bases`.
 const BASE: &str = "debian-12-without-updates";
 
+/// Where dogwatch keeps the user's bases; the demo's belongs to the demo.
+const DATA_DIR: &str = "DOGWATCH_DATA_DIR";
+
 /// Builds, puts the image together meanwhile, registers its base, and scans.
 pub fn run(image: Option<&str>) -> Result<()> {
     std::env::set_current_dir(crate::root()).context("the repository cannot be entered")?;
@@ -22,23 +25,25 @@ pub fn run(image: Option<&str>) -> Result<()> {
     let fetching = thread::spawn(move || if own { self::image().map(Some) } else { Ok(None) });
     say("building dogwatch");
     let dogwatch = test::build_dogwatch()?;
+    std::fs::create_dir_all(crate::cache())?;
     let index = crate::cache().join("advisories.index");
-    if !index.exists() {
-        say("compiling the advisories that ship with dogwatch");
-        shown(Command::new(&dogwatch).args(["advisories", "build", "--from", "data/advisories", "--out"]).arg(&index))?;
-    }
+    say("compiling the advisories that ship with dogwatch");
+    shown(Command::new(&dogwatch).args(["advisories", "build", "--from", "data/advisories", "--out"]).arg(&index))?;
     let layout = fetching.join().map_err(|_| anyhow::anyhow!("putting the image together panicked"))??;
     let target = match (&layout, image) {
         (_, Some(image)) => image.to_owned(),
         (Some(layout), None) => {
             let base = format!("oci-dir:{}:base", layout.display());
-            machine::output(Command::new(&dogwatch).args(["bases", "add", BASE, &base]))?;
+            machine::output(Command::new(&dogwatch).args(["bases", "add", BASE, &base]).env(DATA_DIR, demo_data()))?;
             format!("oci-dir:{}:shop", layout.display())
         }
         (None, None) => bail!("there is no image to scan"),
     };
     let mut scan = Command::new(&dogwatch);
     scan.args(["scan", &target, "--index"]).arg(&index);
+    if own {
+        scan.env(DATA_DIR, demo_data());
+    }
     say(&machine::shown(&scan));
     let status = scan.stdin(Stdio::null()).status()?;
     match status.code() {
@@ -47,6 +52,10 @@ pub fn run(image: Option<&str>) -> Result<()> {
         _ => bail!("the scan could not tell ({status})"),
     }
     Ok(())
+}
+
+fn demo_data() -> PathBuf {
+    crate::cache().join("demo")
 }
 
 /// The demo's image as an OCI layout with two names: `base` (Debian alone) and `shop` (all layers).
