@@ -67,7 +67,8 @@ pub fn run() -> Result<ExitCode> {
 
 type Step = fn() -> Result<Outcome>;
 
-const STEPS: &[(&str, Step)] = &[("format", format), ("licences", licences), ("lints", lints), ("tests", tests)];
+const STEPS: &[(&str, Step)] =
+    &[("format", format), ("licences", licences), ("lints", lints), ("tests", tests), ("fuzz", fuzz)];
 
 fn format() -> Result<Outcome> {
     Ok(single(cargo(&["fmt", "--all", "--check"])))
@@ -106,6 +107,11 @@ fn tests() -> Result<Outcome> {
     }
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     counted(command.env("DOGWATCH_BIN", dogwatch()?))
+}
+
+/// Every fuzz target for a second: enough to notice a parser that breaks on what it met before. `make fuzz` runs longer.
+fn fuzz() -> Result<Outcome> {
+    Ok(single(cargo(&["run", "--quiet", "--locked", "--package", "dogwatch-fuzz", "--", "--seconds", "1"])))
 }
 
 /// Builds the program and says where it is.
