@@ -111,6 +111,7 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
         Key::OsPackages { layer } => {
             let upgrades = upgrades(findings, inventory);
             let place = match layer {
+                Some(layer) if artifact.layers.is_empty() => format!(" in layer {}", layer + 1),
                 Some(layer) => format!(" in layer {} of {}", layer + 1, artifact.layers.len()),
                 None => String::new(),
             };

@@ -205,8 +205,11 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     }
     let Qualifiers { arch, distro, epoch, module, upstream } = values.without_empty();
     // The qualifier is rpm's; Trivy writes it for Debian's packages too.
-    let takes_epoch =
-        matches!(kind, PackageType::Rpm | PackageType::Deb) && !version.is_empty() && !version.contains(':');
+    let takes_epoch = match kind {
+        PackageType::Rpm => !version.contains(':'),
+        PackageType::Deb => !version.is_empty() && !version.contains(':'),
+        _ => false,
+    };
     if let Some(epoch) = epoch.filter(|epoch| takes_epoch && is_number(epoch)) {
         version = format!("{epoch}:{version}");
     }
