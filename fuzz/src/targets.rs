@@ -17,12 +17,15 @@ use scan::target::{Reference, Target as ScanTarget};
 /// Seeds longer than this are cut: mutating them would take longer than parsing.
 const SEED_BYTES_MAX: usize = 512 << 10;
 
+/// Gives a parser one input.
+type Feed = Box<dyn Fn(&[u8])>;
+
 /// One parser.
 pub(crate) struct Target {
     /// What the command line calls it.
     pub(crate) name: String,
     /// Feeds it. Must return whatever the bytes are.
-    pub(crate) run: Box<dyn Fn(&[u8])>,
+    pub(crate) run: Feed,
     /// Files and directories below `tests/fixtures` that it should understand.
     fixtures: &'static [&'static str],
     /// Inputs that are no text.

@@ -11,7 +11,7 @@ const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-cov
 
 /// Options of the fuzzer.
 #[derive(Args)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// Build once more with instrumentation (minutes the first time), so that inputs which reach new code become seeds.
     #[arg(long)]
     coverage: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 /// Builds the fuzzer and runs it.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["run", "--quiet", "-p", "dogwatch-fuzz"]);
     if arguments.coverage {

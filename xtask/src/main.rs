@@ -1,9 +1,7 @@
 //! Developer tasks: `cargo xtask TASK`.
 
-mod fuzz;
-mod snapshot;
-
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -16,8 +14,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build, put together a real image, scan it: `make demo`.
+    Demo {
+        /// What to scan instead of that image.
+        image: Option<String>,
+    },
+    /// Put the demo's image together and say where it is.
+    DemoImage,
+    /// Format, lints, licences, all tests: `make test`.
+    Test,
+    /// Hold the crates against the rules of the house.
+    Tidy,
     /// Run the fuzz targets: `cargo xtask fuzz [--coverage] [--seconds N] [TARGET]...`.
-    Fuzz(fuzz::Arguments),
+    Fuzz(xtask::fuzz::Arguments),
     /// Cut the advisory snapshot that ships with the product from a data pack.
     Snapshot {
         /// The data pack.
@@ -27,11 +36,43 @@ enum Task {
         #[arg(long, default_value = "data/advisories")]
         out: PathBuf,
     },
+    /// Build the image that the benchmarks measure: real packages, about 1 GB, kept for the next time.
+    BenchImage {
+        /// Where to keep it.
+        #[arg(long, default_value = ".cache/bench")]
+        root: PathBuf,
+    },
+    /// Measure the release binary, and Syft beside it.
+    Bench {
+        /// Where the image is kept.
+        #[arg(long, default_value = ".cache/bench")]
+        root: PathBuf,
+        /// Only one part: floors, scan, again, concurrent, small-files, index or syft.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Hash a file, or inflate and hash a directory of layers, with the product's libraries: a floor of the benchmarks.
+    #[command(hide = true)]
+    Sha256 {
+        /// What to hash.
+        path: PathBuf,
+        /// The path is a directory of gzip layers.
+        #[arg(long)]
+        inflate: bool,
+    },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
-        Task::Fuzz(arguments) => fuzz::run(&arguments),
-        Task::Snapshot { from, out } => snapshot::run(&from, &out),
+        Task::Demo { image } => xtask::demo::run(image.as_deref())?,
+        Task::DemoImage => println!("oci-dir:{}", xtask::demo::image()?.display()),
+        Task::Test => return xtask::test::run(),
+        Task::Tidy => xtask::tidy::run()?,
+        Task::Snapshot { from, out } => xtask::snapshot::run(&from, &out)?,
+        Task::BenchImage { root } => xtask::bench::image(&root)?,
+        Task::Bench { root, only } => xtask::bench::run(&root, only.as_deref())?,
+        Task::Sha256 { path, inflate } => xtask::bench::sha256(&path, inflate)?,
+        Task::Fuzz(arguments) => xtask::fuzz::run(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

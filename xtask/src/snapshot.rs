@@ -205,7 +205,7 @@ const PARTS: &[Part] = &[
 ];
 
 /// Writes the snapshot of the data pack `from` into `out`.
-pub(crate) fn run(from: &Path, out: &Path) -> Result<()> {
+pub fn run(from: &Path, out: &Path) -> Result<()> {
     let mut total = 0;
     let mut files = Vec::new();
     let mut table = String::new();

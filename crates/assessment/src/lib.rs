@@ -9,5 +9,6 @@
 pub mod coverage;
 pub mod matching;
 pub mod vulnerability;
+mod fix;
 pub mod remedy;
 pub mod comparison;

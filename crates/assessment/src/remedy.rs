@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::artifact::{Artifact, Origin};
 use model::ecosystem::scheme_of;
-use model::finding::{Finding, Severity};
+use model::finding::{Finding, Fix, Severity};
 use model::inventory::Inventory;
 use model::package::{Package, PackageId, PackageType};
 use model::report::{Remedy, RemedyAction};
@@ -12,17 +12,20 @@ use model::version::compare_lenient as compare;
 
 /// Groups findings by the action that removes them. `denied` are the findings the verdict objects to; actions that remove
 /// more of those come first.
-pub fn remedies(artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Vec<Remedy> {
+pub fn remedies(
+    artifact: &Artifact,
+    inventory: &Inventory,
+    findings: &[Finding],
+    denied: &BTreeSet<u32>,
+) -> Vec<Remedy> {
     let pullers = Pullers::of(inventory, findings);
     let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
     for (index, finding) in (0..).zip(findings) {
         let package = inventory.package(finding.package);
         groups.entry(key(artifact, package, finding, &pullers)).or_default().push(index);
     }
-    let mut remedies: Vec<Remedy> = groups
-        .into_iter()
-        .map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied))
-        .collect();
+    let mut remedies: Vec<Remedy> =
+        groups.into_iter().map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied)).collect();
     remedies.sort_by(|a, b| usefulness(b).cmp(&usefulness(a)).then_with(|| a.title.cmp(&b.title)));
     remedies
 }
@@ -61,19 +64,31 @@ fn key<'a>(artifact: &'a Artifact, package: &'a Package, finding: &Finding, pull
     }
     // Modules are compiled into a program: nobody upgrades one without building the program again.
     match package.evidence.first() {
-        Some(evidence) if matches!(package.cataloger.as_str(), "go-binary" | "rust-binary") => Key::Binary { path: &evidence.path },
+        Some(evidence) if matches!(package.cataloger.as_str(), "go-binary" | "rust-binary") => {
+            Key::Binary { path: &evidence.path }
+        }
         _ => Key::Package { kind, name: &package.name, version: &package.version },
     }
 }
 
-fn remedy(key: Key<'_>, removes: Vec<u32>, artifact: &Artifact, inventory: &Inventory, findings: &[Finding], denied: &BTreeSet<u32>) -> Remedy {
+fn remedy(
+    key: Key<'_>,
+    removes: Vec<u32>,
+    artifact: &Artifact,
+    inventory: &Inventory,
+    findings: &[Finding],
+    denied: &BTreeSet<u32>,
+) -> Remedy {
     let concerned: Vec<&Finding> = removes.iter().map(|&index| &findings[index as usize]).collect();
     let packages: BTreeSet<PackageId> = concerned.iter().map(|finding| finding.package).collect();
     let first = inventory.package(concerned[0].package);
     let layer = match key {
         Key::Base(_) => None,
         Key::Dependency(puller) => inventory.package(puller).layer,
-        _ => first.layer,
+        // The same version can be in several layers; then it is none of them in particular.
+        _ => {
+            first.layer.filter(|layer| packages.iter().all(|&package| inventory.package(package).layer == Some(*layer)))
+        }
     };
     let (action, title) = action(&key, &concerned, inventory, artifact);
     Remedy {
@@ -99,12 +114,17 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
                 Some(layer) => format!(" in layer {} of {}", layer + 1, artifact.layers.len()),
                 None => String::new(),
             };
-            let title = format!("upgrade {} OS packages{place}: {}", upgrades.len(), names(&upgrades));
+            let noun = if upgrades.len() == 1 { "OS package" } else { "OS packages" };
+            let title = format!("upgrade {} {noun}{place}: {}", upgrades.len(), names(&upgrades));
             (RemedyAction::UpgradeOsPackages { upgrades }, title)
         }
         Key::Dependency(puller) => {
             let puller = inventory.package(*puller);
-            let brings: BTreeSet<String> = findings.iter().map(|finding| inventory.package(finding.package)).map(|package| format!("{}@{}", package.name, package.version)).collect();
+            let brings: BTreeSet<String> = findings
+                .iter()
+                .map(|finding| inventory.package(finding.package))
+                .map(|package| format!("{}@{}", package.name, package.version))
+                .collect();
             let brings: Vec<String> = brings.into_iter().collect();
             let title = format!("upgrade {} {}, which pulls in {}", puller.name, puller.version, names(&brings));
             (RemedyAction::UpgradeDependency { name: puller.name.clone(), from: puller.version.clone(), brings }, title)
@@ -115,13 +135,14 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
             (RemedyAction::RebuildBinary { path: (*path).to_owned(), upgrades }, title)
         }
         Key::Package { name, version, .. } => {
-            let to = highest_fix(findings, inventory).unwrap_or_default();
+            let to = least_common_fix(findings).unwrap_or_default();
             let title = format!("upgrade {name} from {version} to {to}");
             (RemedyAction::UpgradePackage { name: (*name).to_owned(), from: (*version).to_owned(), to }, title)
         }
-        Key::NoFix { name, .. } => {
-            (RemedyAction::NoFix { name: (*name).to_owned() }, format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"))
-        }
+        Key::NoFix { name, .. } => (
+            RemedyAction::NoFix { name: (*name).to_owned() },
+            format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"),
+        ),
     }
 }
 
@@ -131,13 +152,31 @@ fn upgrades(findings: &[&Finding], inventory: &Inventory) -> Vec<String> {
     for finding in findings {
         by_package.entry(&inventory.package(finding.package).name).or_default().push(finding);
     }
-    by_package.into_iter().filter_map(|(name, findings)| Some(format!("{name}={}", highest_fix(&findings, inventory)?))).collect()
+    by_package
+        .into_iter()
+        .filter_map(|(name, findings)| Some(format!("{name}={}", least_common_fix(&findings)?)))
+        .collect()
 }
 
-fn highest_fix(findings: &[&Finding], _inventory: &Inventory) -> Option<String> {
-    let scheme = findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
-    let fixes = findings.iter().filter_map(|finding| finding.fix.version());
-    fixes.reduce(|a, b| if compare(scheme, a, b) == Some(std::cmp::Ordering::Less) { b } else { a }).map(str::to_owned)
+/// The least version that every finding counts among its fixes; else the highest of their least ones.
+fn least_common_fix(findings: &[&Finding]) -> Option<String> {
+    let scheme =
+        findings.first().and_then(|finding| finding.matches.first()).and_then(|found| scheme_of(&found.ecosystem))?;
+    let is_less = |a: &str, b: &str| compare(scheme, a, b) == Some(std::cmp::Ordering::Less);
+    let common = fixes_of(findings.first()?)
+        .iter()
+        .filter(|version| findings.iter().all(|finding| fixes_of(finding).contains(version)));
+    let least = common.reduce(|a, b| if is_less(b, a) { b } else { a });
+    let highest =
+        || findings.iter().filter_map(|finding| finding.fix.version()).reduce(|a, b| if is_less(a, b) { b } else { a });
+    least.map(String::as_str).or_else(highest).map(str::to_owned)
+}
+
+fn fixes_of(finding: &Finding) -> &[String] {
+    match &finding.fix {
+        Fix::Available { versions } => versions,
+        Fix::None { .. } | Fix::Refused { .. } => &[],
+    }
 }
 
 /// The first few, and how many more.
@@ -165,7 +204,8 @@ impl Pullers {
             .filter(|finding| finding.fix.version().is_some() && !inventory.package(finding.package).kind.is_os())
             .map(|finding| finding.package)
             .collect();
-        let roots: Vec<(PackageId, PackageId)> = affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
+        let roots: Vec<(PackageId, PackageId)> =
+            affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
         let mut brought: HashMap<PackageId, usize> = HashMap::new();
         for (package, root) in &roots {
             *brought.entry(*root).or_default() += usize::from(package != root);

@@ -219,7 +219,8 @@ impl std::str::FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(PathBuf::from(file))));
+        let (format, file) =
+            text.split_once('=').map_or((text, None), |(format, file)| (format, Some(PathBuf::from(file))));
         Ok(Self { format: Format::from_str(format, true)?, file })
     }
 }

@@ -8,12 +8,12 @@ pub(crate) mod scan;
 
 use std::path::Path;
 
-use anyhow::Context;
-use ::scan::inspect::{InspectOptions, image_catalogers};
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
+use ::scan::inspect::{InspectOptions, image_catalogers};
 use ::scan::source::{Platform, RegistryOptions, SourceOptions};
 use ::scan::target::Target;
+use anyhow::Context;
 
 use crate::cli::SourceArguments;
 use crate::console::{Failure, Hint, note};
@@ -21,7 +21,9 @@ use crate::paths;
 
 /// Reads the target from the command line.
 fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
-    let target: Target = text.parse().map_err(|error: ::scan::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
+    let target: Target = text
+        .parse()
+        .map_err(|error: ::scan::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
     if arguments.offline && matches!(target, Target::Registry(_)) {
         let hint = "save the image to a file and scan that: `docker-archive:FILE`, `oci-dir:DIR`".to_owned();
         return Err(anyhow::anyhow!("`{text}` is in a registry, and `--offline` forbids the network")).hint(Some(hint));
@@ -32,7 +34,11 @@ fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
 /// What inspecting needs, from the command line and the user's directories.
 fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failure> {
     let platform = arguments.platform.as_deref().map(str::parse::<Platform>).transpose()?;
-    let registry = RegistryOptions { ca_file: arguments.ca_file.clone(), insecure_http: arguments.insecure_http, ..RegistryOptions::default() };
+    let registry = RegistryOptions {
+        ca_file: arguments.ca_file.clone(),
+        insecure_http: arguments.insecure_http,
+        ..RegistryOptions::default()
+    };
     let cache = paths::cache().filter(|_| !arguments.no_cache).map(|root| Cache::new(root, &image_catalogers()));
     let spool_dir = cache.as_ref().and_then(|cache| cache.spool_directory().ok());
     Ok(InspectOptions { source: SourceOptions { platform, spool_dir, registry }, cache, bases: bases()? })

@@ -69,7 +69,8 @@ pub(crate) fn write(document: &str, file: Option<&Path>) -> Result<(), Failure> 
         return Ok(stdout.flush()?);
     };
     let plain = anstream::adapter::strip_str(document).to_string();
-    std::fs::write(path, plain).map_err(|error| anyhow::Error::new(error).context(format!("`{}` cannot be written", path.display())).into())
+    std::fs::write(path, plain)
+        .map_err(|error| anyhow::Error::new(error).context(format!("`{}` cannot be written", path.display())).into())
 }
 
 /// The width to lay tables out for.

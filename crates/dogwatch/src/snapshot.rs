@@ -16,9 +16,11 @@ const DIGEST: &str = env!("DOGWATCH_SNAPSHOT_DIGEST");
 
 /// The compiled snapshot; compiled now if this is its first use on this machine.
 pub(crate) fn compiled() -> Result<PathBuf, Failure> {
-    let directory = paths::cache().context("no home directory for the advisory index; set DOGWATCH_CACHE_DIR, or use --index")?;
+    let directory =
+        paths::cache().context("no home directory for the advisory index; set DOGWATCH_CACHE_DIR, or use --index")?;
     let index = directory.join(format!("snapshot-{DIGEST}.index"));
-    if index.exists() {
+    // One that another version wrote, or that lost bytes, is compiled again rather than complained about.
+    if index.exists() && advisories::Index::open(&index).is_ok() {
         return Ok(index);
     }
     std::fs::create_dir_all(&directory).with_context(|| format!("`{}` cannot be made", directory.display()))?;

@@ -7,7 +7,6 @@
 
 mod cyclonedx;
 mod inventory;
-mod purl_bridge;
 mod spdx;
 
 use model::artifact::Artifact;

@@ -73,7 +73,8 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let gaps = gaps.chain(left_out(&tree, stacking)).collect();
     let depends_on = requirements::resolve(&drafts);
     let packages = drafts.into_iter().zip(depends_on).enumerate();
-    let packages = packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
+    let packages =
+        packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
     Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps }, integrity }
 }
 
@@ -101,14 +102,22 @@ struct Live<'a> {
 fn live_files<'a>(tree: &Tree, layers: &'a [LayerFacts]) -> Vec<Live<'a>> {
     let mut by_content: HashMap<ContentRef, Vec<&FileFacts>> = HashMap::new();
     let mut live = Vec::new();
-    for (layer, facts) in layers.iter().enumerate().flat_map(|(number, layer)| layer.files.iter().map(move |facts| (number as u32, facts))) {
+    for (layer, facts) in layers
+        .iter()
+        .enumerate()
+        .flat_map(|(number, layer)| layer.files.iter().map(move |facts| (number as u32, facts)))
+    {
         let made_by = ContentRef { layer, entry: facts.entry as u32 };
         by_content.entry(made_by).or_default().push(facts);
         // `display` is the identity for UTF-8, and catalogers want no other names.
         let node = tree.node_at(facts.path.as_bytes()).filter(|&node| tree.made_by(node) == made_by);
         live.extend(node.map(|node| Live { node, path: facts.path.clone(), layer, facts }));
     }
-    for &link in tree.hardlinks() {
+    let links =
+        layers.iter().enumerate().flat_map(|(layer, facts)| facts.links.iter().map(move |&entry| (layer, entry)));
+    let wanted: HashSet<ContentRef> =
+        links.map(|(layer, entry)| ContentRef { layer: layer as u32, entry: entry as u32 }).collect();
+    for &link in tree.hardlinks().iter().filter(|&&link| wanted.contains(&tree.made_by(link))) {
         let path = tree.path(link);
         let Some(content) = tree.content(link).filter(|_| tree.node_at(&path) == Some(link)) else { continue };
         for facts in by_content.get(&content).into_iter().flatten() {
@@ -133,7 +142,8 @@ impl<'a> History<'a> {
                 history.by_path.entry(&facts.path).or_default().push((number as u32, facts));
             }
             if layer.entries.has_whiteouts() {
-                let hidden = layer.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque));
+                let hidden =
+                    layer.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque));
                 history.whiteouts.extend(hidden.map(|entry| (number as u32, entry.path)));
             }
         }
@@ -143,9 +153,11 @@ impl<'a> History<'a> {
     /// Whether a layer hides a path that lower layers brought.
     fn hidden(&self, layer: u32, path: &str) -> bool {
         !self.whiteouts.is_empty()
-            && path.match_indices('/').map(|(end, _)| &path[..end]).chain([path, ""]).any(|prefix| {
-                self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec()))
-            })
+            && path
+                .match_indices('/')
+                .map(|(end, _)| &path[..end])
+                .chain([path, ""])
+                .any(|prefix| self.whiteouts.contains(&(layer, prefix.as_bytes().to_vec())))
     }
 }
 
@@ -190,12 +202,15 @@ fn packages_of(facts: &FileFacts) -> impl Iterator<Item = &PackageFact> {
 /// package without a break, the lowest. A later layer that merely rewrites the file (an upgrade of something else,
 /// `chown`) did not. All packages at once: databases are long, and so are images.
 fn introduced<'a>(file: &Live<'a>, history: &History<'a>) -> HashMap<Key<'a>, u32> {
-    let mut introduced: HashMap<Key<'a>, u32> = packages_of(file.facts).map(|package| (key(package), file.layer)).collect();
+    let mut introduced: HashMap<Key<'a>, u32> =
+        packages_of(file.facts).map(|package| (key(package), file.layer)).collect();
     let mut unbroken: HashSet<Key<'a>> = introduced.keys().copied().collect();
     let mut above = file.layer;
     let path = file.facts.path.as_str();
     let versions = history.by_path.get(path).map_or(&[][..], Vec::as_slice);
-    for (layer, facts) in versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger) {
+    for (layer, facts) in
+        versions.iter().rev().filter(|(layer, facts)| *layer < file.layer && facts.cataloger == file.facts.cataloger)
+    {
         if unbroken.is_empty() || (*layer + 1..=above).any(|between| history.hidden(between, path)) {
             break;
         }
@@ -276,7 +291,8 @@ fn join_owned(drafts: Vec<Draft>, owners: &Owners) -> Vec<Draft> {
 fn join_same(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut joined: BTreeMap<_, Draft> = BTreeMap::new();
     for draft in drafts {
-        let key = (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
+        let key =
+            (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
         match joined.entry(key) {
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(draft);
@@ -305,7 +321,13 @@ fn order(draft: &Draft) -> (&model::package::PackageType, &str, &str, &[Evidence
     (&draft.fact.kind, &draft.fact.name, &draft.fact.version, &draft.evidence)
 }
 
-fn package(number: u32, draft: Draft, depends_on: Vec<PackageId>, distro: Option<&Distro>, stacking: Stacking) -> Package {
+fn package(
+    number: u32,
+    draft: Draft,
+    depends_on: Vec<PackageId>,
+    distro: Option<&Distro>,
+    stacking: Stacking,
+) -> Package {
     let purl = draft.purl(distro);
     let Draft { fact, cataloger, mut evidence, introduced, provides, .. } = draft;
     if !stacking.layered {
@@ -341,10 +363,18 @@ pub fn origin(layer: u32, stacking: Stacking) -> Origin {
     }
 }
 
-fn integrity(tree: &Tree, drafts: &[Draft], owners: &Owners, distro: Option<&Distro>, stacking: Stacking) -> Vec<IntegrityFile> {
+fn integrity(
+    tree: &Tree,
+    drafts: &[Draft],
+    owners: &Owners,
+    distro: Option<&Distro>,
+    stacking: Stacking,
+) -> Vec<IntegrityFile> {
     let mut purls: HashMap<&owners::OwnerKey, String> = HashMap::new();
-    let by_key: HashMap<_, _> = drafts.iter().filter(|draft| draft.fact.kind.is_os()).map(|draft| (owners::key(&draft.fact), draft)).collect();
-    let language: HashMap<NodeId, &Draft> = drafts.iter().filter(|draft| !draft.fact.kind.is_os()).map(|draft| (draft.node, draft)).collect();
+    let by_key: HashMap<_, _> =
+        drafts.iter().filter(|draft| draft.fact.kind.is_os()).map(|draft| (owners::key(&draft.fact), draft)).collect();
+    let language: HashMap<NodeId, &Draft> =
+        drafts.iter().filter(|draft| !draft.fact.kind.is_os()).map(|draft| (draft.node, draft)).collect();
     let mut files: Vec<IntegrityFile> = Vec::new();
     for file in tree.pinned_files() {
         let Some((kind, sha256)) = file.pinned else { continue };

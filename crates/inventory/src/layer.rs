@@ -23,6 +23,8 @@ pub struct LayerFacts {
     pub entries: EntryTable,
     /// What catalogers learned, by file.
     pub files: Vec<FileFacts>,
+    /// Entries that are hard links under names some cataloger wants: what is known of their content holds for them.
+    pub links: Vec<u64>,
     /// What could not be read; no layer number yet.
     pub gaps: Vec<Gap>,
 }
@@ -194,33 +196,56 @@ impl<'a> LayerReader<'a> {
         &self.missed
     }
 
-    /// Takes the content of a missed link, met while reading the layer a second time.
-    pub fn linked_file(&mut self, link: &MissedLink, mode: u32, size: u64, content: FileContent<'_>) -> io::Result<()> {
-        let path = display(&link.path);
-        let wanted: Vec<&Cataloger> = self
-            .catalogers
-            .iter()
-            .filter(|cataloger| (cataloger.wants)(&FileHead { path: &path, mode, size, head: &[] }))
-            .collect();
-        if !wanted.is_empty() && self.fits(&link.path, size) {
-            self.parse(&wanted, &path, mode, size, &[], content, &mut None, link.entry)?;
+    /// Takes the content of missed links to one target, met while reading the layer a second time.
+    pub fn linked_file(
+        &mut self,
+        links: &[MissedLink],
+        mode: u32,
+        size: u64,
+        content: FileContent<'_>,
+    ) -> io::Result<()> {
+        let Some((first, others)) = links.split_first() else { return Ok(()) };
+        let path = display(&first.path);
+        let wanted = self.wanting(&path, mode, size);
+        if wanted.is_empty() || !self.fits(&first.path, size) {
+            return Ok(());
+        }
+        let before = self.facts.files.len();
+        self.parse(&wanted, &path, mode, size, &[], content, &mut None, first.entry)?;
+        let learned = self.facts.files[before..].to_vec();
+        for link in others {
+            let same = |facts: &FileFacts| FileFacts { entry: link.entry, path: display(&link.path), ..facts.clone() };
+            self.facts.files.extend(learned.iter().map(same));
         }
         Ok(())
     }
 
+    /// The catalogers that want a file of which only this is known.
+    fn wanting(&self, path: &str, mode: u32, size: u64) -> Vec<&'a Cataloger> {
+        let about = FileHead { path, mode, size, head: &[] };
+        self.catalogers.iter().filter(|cataloger| (cataloger.wants)(&about)).collect()
+    }
+
     fn want_link(&mut self, path: Vec<u8>, target: &[u8], mode: u32) {
-        let text = display(&path);
-        let target_text = display(target);
-        let wanted = self.catalogers.iter().any(|cataloger| (cataloger.wants)(&FileHead { path: &text, mode, size: 1, head: &[] }));
-        if wanted && self.missed.len() < MISSED_LINKS_MAX && !self.parsed.contains(&target_text) {
-            self.missed.push(MissedLink { target: target.to_vec(), path, entry: self.facts.entries.len() });
+        // How large the content is, only its own entry says.
+        if self.wanting(&display(&path), mode, 1).is_empty() {
+            return;
+        }
+        let entry = self.facts.entries.len();
+        self.facts.links.push(entry);
+        if self.missed.len() < MISSED_LINKS_MAX && !self.parsed.contains(&display(target)) {
+            self.missed.push(MissedLink { target: target.to_vec(), path, entry });
         }
     }
 
     /// Whether a wanted file is small enough to be parsed; a gap when not.
     fn fits(&mut self, path: &[u8], size: u64) -> bool {
         if size > FILE_BYTES_MAX {
-            self.gap(GapKind::LimitExceeded, path, &format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read"));
+            self.gap(
+                GapKind::LimitExceeded,
+                path,
+                &format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read"),
+            );
         }
         size <= FILE_BYTES_MAX
     }
@@ -256,7 +281,11 @@ impl<'a> LayerReader<'a> {
                         &*spooled
                     }
                     Err(error) => {
-                        self.gap(GapKind::Unreadable, path.as_bytes(), &format!("could not be kept for parsing: {error}"));
+                        self.gap(
+                            GapKind::Unreadable,
+                            path.as_bytes(),
+                            &format!("could not be kept for parsing: {error}"),
+                        );
                         hash_what_is_left(content.stream, hasher)?;
                         self.buffer = buffer;
                         return Ok(());
@@ -318,7 +347,11 @@ impl<'a> LayerReader<'a> {
 
     fn refuse(&mut self, path: &[u8]) {
         let shown = &path[..path.len().min(200)];
-        self.gap(GapKind::Malformed, shown, "a path that climbs out of the tree or is longer than Linux allows; ignored");
+        self.gap(
+            GapKind::Malformed,
+            shown,
+            "a path that climbs out of the tree or is longer than Linux allows; ignored",
+        );
     }
 
     fn gap(&mut self, kind: GapKind, path: &[u8], detail: &str) {

@@ -31,7 +31,11 @@ pub fn kind_of(file: &FileHead<'_>) -> Option<FileKind> {
     match file.head {
         [0x7f, b'E', b'L', b'F', ..] => Some(elf_kind(file, name)),
         [b'M', b'Z', ..] if file.size > 64 => {
-            Some(if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("dll")) { FileKind::Library } else { FileKind::Executable })
+            Some(if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("dll")) {
+                FileKind::Library
+            } else {
+                FileKind::Executable
+            })
         }
         [b'#', b'!', ..] => Some(FileKind::Script),
         _ if extension.is_some_and(|extension| JAR_EXTENSIONS.contains(&extension)) => Some(FileKind::Jar),

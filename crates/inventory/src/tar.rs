@@ -178,10 +178,14 @@ impl<R: BufRead> TarReader<R> {
 
     fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
         if size > EXTENSION_BYTES_MAX {
-            return Err(invalid(&format!("an extension header of {size} bytes (at most {EXTENSION_BYTES_MAX} are read)")));
+            return Err(invalid(&format!(
+                "an extension header of {size} bytes (at most {EXTENSION_BYTES_MAX} are read)"
+            )));
         }
         let mut bytes = vec![0; size as usize];
-        self.inner.read_exact(&mut bytes).map_err(|error| if error.kind() == io::ErrorKind::UnexpectedEof { cut() } else { error })?;
+        self.inner
+            .read_exact(&mut bytes)
+            .map_err(|error| if error.kind() == io::ErrorKind::UnexpectedEof { cut() } else { error })?;
         self.position += size;
         self.padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
         self.skip_rest()?;
@@ -288,7 +292,8 @@ fn pax(mut records: &[u8], extension: &mut Extension) -> io::Result<()> {
     let bad = || invalid("a malformed pax header");
     while !records.is_empty() && records[0] != 0 {
         let space = records.iter().take(20).position(|&byte| byte == b' ').ok_or_else(bad)?;
-        let length: usize = std::str::from_utf8(&records[..space]).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?;
+        let length: usize =
+            std::str::from_utf8(&records[..space]).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?;
         if length <= space + 1 || length > records.len() {
             return Err(bad());
         }
@@ -298,7 +303,10 @@ fn pax(mut records: &[u8], extension: &mut Extension) -> io::Result<()> {
         match key {
             b"path" | b"GNU.sparse.name" => extension.path = Some(value.to_vec()),
             b"linkpath" => extension.link = Some(value.to_vec()),
-            b"size" => extension.size = Some(std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?),
+            b"size" => {
+                extension.size =
+                    Some(std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?)
+            }
             _ if key.starts_with(b"GNU.sparse.") => extension.sparse = true,
             _ => {}
         }
@@ -394,7 +402,12 @@ mod tests {
 
     #[test]
     fn sizes_beyond_what_can_be_counted_are_errors() {
-        for (size, pax) in [(&[0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], None), (&[0xff; 12], None), (b"00000000005\0", Some(u64::MAX)), (b"00000000005\0", Some(u64::MAX - 510))] {
+        for (size, pax) in [
+            (&[0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], None),
+            (&[0xff; 12], None),
+            (b"00000000005\0", Some(u64::MAX)),
+            (b"00000000005\0", Some(u64::MAX - 510)),
+        ] {
             let mut archive = Vec::new();
             if let Some(size) = pax {
                 let mut builder = tar::Builder::new(&mut archive);
@@ -414,7 +427,12 @@ mod tests {
     #[test]
     fn links_devices_and_directories_have_no_content() {
         let mut builder = tar::Builder::new(Vec::new());
-        for (kind, path) in [(tar::EntryType::Directory, "etc/"), (tar::EntryType::Symlink, "l"), (tar::EntryType::Link, "h"), (tar::EntryType::Char, "null")] {
+        for (kind, path) in [
+            (tar::EntryType::Directory, "etc/"),
+            (tar::EntryType::Symlink, "l"),
+            (tar::EntryType::Link, "h"),
+            (tar::EntryType::Char, "null"),
+        ] {
             let mut header = tar::Header::new_ustar();
             header.set_entry_type(kind);
             header.set_mode(0o755);
@@ -424,7 +442,11 @@ mod tests {
             header.set_cksum();
             builder.append(&header, io::empty()).expect("writes to memory");
         }
-        let kinds: Vec<_> = members(&builder.into_inner().expect("memory")).expect("whole").into_iter().map(|(header, _)| (header.kind, header.link)).collect();
+        let kinds: Vec<_> = members(&builder.into_inner().expect("memory"))
+            .expect("whole")
+            .into_iter()
+            .map(|(header, _)| (header.kind, header.link))
+            .collect();
         let link = b"etc/target".to_vec();
         assert_eq!(kinds[0].0, Kind::Directory);
         assert_eq!(kinds[1], (Kind::Symlink, link.clone()));

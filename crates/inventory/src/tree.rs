@@ -135,7 +135,10 @@ impl Tree {
     /// Whiteouts hide only what lower layers brought, wherever they stand in the archive, so they are applied first.
     pub fn stack(&mut self, layer: u32, entries: &EntryTable) {
         if entries.has_whiteouts() {
-            entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque)).for_each(|entry| self.hide(&entry));
+            entries
+                .iter()
+                .filter(|entry| matches!(entry.kind, EntryKind::Whiteout | EntryKind::Opaque))
+                .for_each(|entry| self.hide(&entry));
         }
         for (number, entry) in entries.iter().enumerate() {
             let made_by = ContentRef { layer, entry: u32::try_from(number).unwrap_or(u32::MAX) };
@@ -194,13 +197,22 @@ impl Tree {
     /// Every file that can still be reached and that the integrity model pins.
     pub fn pinned_files(&self) -> impl Iterator<Item = LiveFile> + '_ {
         let live = self.live();
-        (0..self.nodes.len()).filter(move |&index| live[index]).filter_map(|index| self.pinned_file(NodeId(index as u32)))
+        (0..self.nodes.len())
+            .filter(move |&index| live[index])
+            .filter_map(|index| self.pinned_file(NodeId(index as u32)))
     }
 
     fn pinned_file(&self, node: NodeId) -> Option<LiveFile> {
         let NodeKind::File { content, size, pinned } = self.node(node).kind else { return None };
         let pinned = self.pinned.get(pinned as usize)?.clone();
-        Some(LiveFile { node, path: self.path(node), mode: u32::from(self.node(node).mode), size, content, pinned: Some(pinned) })
+        Some(LiveFile {
+            node,
+            path: self.path(node),
+            mode: u32::from(self.node(node).mode),
+            size,
+            content,
+            pinned: Some(pinned),
+        })
     }
 
     /// Whether each node can still be reached. A parent is always made before its children.
@@ -434,7 +446,10 @@ mod tests {
     /// Live files as `path@layer`.
     fn check(layers: &[&[(&str, EntryKind)]], expected: &[&str]) {
         let tree = tree(layers);
-        let mut live: Vec<String> = tree.pinned_files().map(|file| format!("{}@{}", String::from_utf8_lossy(&file.path), file.content.layer)).collect();
+        let mut live: Vec<String> = tree
+            .pinned_files()
+            .map(|file| format!("{}@{}", String::from_utf8_lossy(&file.path), file.content.layer))
+            .collect();
         live.sort();
         assert_eq!(live, expected);
     }
@@ -477,14 +492,21 @@ mod tests {
 
     #[test]
     fn entries_go_where_links_lead_inside_the_tree() {
-        check(&[&[("usr/lib", Directory), ("lib", Symlink(b"usr/lib".to_vec()))], &[("lib/x.so", file())]], &["usr/lib/x.so@1"]);
+        check(
+            &[&[("usr/lib", Directory), ("lib", Symlink(b"usr/lib".to_vec()))], &[("lib/x.so", file())]],
+            &["usr/lib/x.so@1"],
+        );
         // A link that climbs out stays at the root, as it would in a container.
-        check(&[&[("l", Symlink(b"../../../etc".to_vec())), ("etc", Directory)], &[("l/passwd", file())]], &["etc/passwd@1"]);
+        check(
+            &[&[("l", Symlink(b"../../../etc".to_vec())), ("etc", Directory)], &[("l/passwd", file())]],
+            &["etc/passwd@1"],
+        );
     }
 
     #[test]
     fn links_in_circles_lead_nowhere() {
-        let tree = tree(&[&[("a", Symlink(b"b".to_vec())), ("b", Symlink(b"a".to_vec())), ("c", Symlink(b"c".to_vec()))]]);
+        let tree =
+            tree(&[&[("a", Symlink(b"b".to_vec())), ("b", Symlink(b"a".to_vec())), ("c", Symlink(b"c".to_vec()))]]);
         assert_eq!(tree.resolve(b"/a"), None);
         assert_eq!(tree.resolve(b"c/x"), None);
     }

@@ -26,7 +26,7 @@ pub struct Artifact {
     /// `os/architecture[/variant]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// The layers, bottom first. A tree or a bill of materials has none.
+    /// The layers, bottom first. A tree has none; a bill of materials those that it lists, of size 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Layer>,
     /// How the image was built, bottom first, with the steps that made no layer.
@@ -41,6 +41,20 @@ pub struct Artifact {
     /// The known image that this one is built on, if recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseImage>,
+    /// What the registry says refers to the image (signatures, attestations, bills of materials) when it was first read;
+    /// none when no registry was asked or it did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrers: Option<Vec<Referrer>>,
+}
+
+/// A manifest that refers to the image (OCI distribution specification, "Listing Referrers").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is: an artifact type, else its media type.
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 impl Artifact {
@@ -58,6 +72,7 @@ impl Artifact {
             config: ImageConfig::default(),
             annotations: BTreeMap::new(),
             base: None,
+            referrers: None,
         }
     }
 }

@@ -21,27 +21,74 @@ pub struct Query {
 /// The questions to ask for one package; none when its ecosystem (or its distribution) has no advisories we know of.
 pub fn queries(package: &Package, distro: Option<&Distro>) -> Vec<Query> {
     let Some(ecosystem) = ecosystem_of(package, distro) else { return Vec::new() };
-    let by_source = matches!(package.kind, PackageType::Deb | PackageType::Apk);
-    let (name, version) = match &package.source {
-        Some(source) if by_source => {
-            (source.name.as_str(), if source.version.is_empty() { &package.version } else { &source.version })
-        }
-        _ => (package.name.as_str(), &package.version),
-    };
-    let query = |name: &str| Query {
+    let query = |name: &str, version: &str| Query {
         name: normalise_name(&ecosystem, name),
         ecosystem: ecosystem.clone(),
-        version: version.clone(),
+        version: advised_version(&package.kind, version).to_owned(),
     };
-    let mut queries = vec![query(name)];
-    // Red Hat's own records carry the module in the name: `nodejs:18/nodejs`.
-    if let Some(module) = package.module.as_deref().filter(|_| ecosystem.starts_with("Red Hat")) {
-        let stream: String = module.splitn(3, ':').take(2).collect::<Vec<_>>().join(":");
-        if !stream.is_empty() {
-            queries.push(query(&format!("{stream}/{name}")));
-        }
+    let source = package.source.as_ref().filter(|_| matches!(package.kind, PackageType::Deb | PackageType::Apk));
+    let mut queries = match source {
+        None => vec![query(&package.name, &package.version)],
+        Some(source) if source.version.is_empty() => vec![query(&source.name, &package.version)],
+        Some(source) => vec![query(&source.name, &source.version)],
+    };
+    // A signed kernel is built from another source package, with a version of its own: advisories name the unsigned one.
+    let unsigned = source.filter(|_| package.kind == PackageType::Deb).and_then(|source| unsigned_kernel(&source.name));
+    queries.extend(unsigned.map(|name| query(&name, &package.version)));
+    if ecosystem.starts_with("Red Hat") {
+        module_queries(package, &query, &mut queries);
     }
     queries
+}
+
+/// Red Hat's own records name what is modular by its module: a package as `nodejs:18/nodejs`, and a fix often for the
+/// whole module, `nodejs:18`, by the module's version and context.
+fn module_queries(package: &Package, query: &dyn Fn(&str, &str) -> Query, queries: &mut Vec<Query>) {
+    let Some(label) = &package.module else { return };
+    let mut parts = label.split(':').filter(|part| !part.is_empty());
+    let (Some(name), Some(stream)) = (parts.next(), parts.next()) else { return };
+    queries.push(query(&format!("{name}:{stream}/{}", package.name), &package.version));
+    if let Some(version) = parts.next() {
+        let context = parts.next().map(|context| format!(".{context}")).unwrap_or_default();
+        queries.push(query(&format!("{name}:{stream}"), &format!("{version}{context}")));
+    }
+}
+
+/// The version as advisories know it, without what a rebuild, a platform or a packager adds behind it: advisories never
+/// have that, and some orders would take it for a pre-release or for something newer.
+fn advised_version<'a>(kind: &PackageType, version: &'a str) -> &'a str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match kind {
+        // Debian's binary-only rebuild, `1.2-3+b1`: the source is still `1.2-3`.
+        PackageType::Deb => {
+            version.rsplit_once("+b").filter(|(_, n)| is_number(n)).map_or(version, |(source, _)| source)
+        }
+        // Python's local version, `2.0.0+cu117`: a build of 2.0.0 (PEP 440, "Local version identifiers").
+        PackageType::PyPi => version.split('+').next().unwrap_or(version),
+        // A gem built for one platform, `1.13.3-x86_64-linux`.
+        PackageType::Gem => {
+            version.split_once('-').filter(|(_, rest)| is_platform(rest)).map_or(version, |(gem, _)| gem)
+        }
+        // The build's revision, `1.25.3-4`.
+        PackageType::Other(kind) if kind == "bitnami" => {
+            version.rsplit_once('-').filter(|(_, n)| is_number(n)).map_or(version, |(application, _)| application)
+        }
+        _ => version,
+    }
+}
+
+/// The processors and virtual machines that RubyGems' platforms begin with.
+fn is_platform(text: &str) -> bool {
+    const BEGINNINGS: [&str; 10] =
+        ["x86", "x64", "i386", "i686", "arm", "aarch64", "universal", "java", "jruby", "mswin"];
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning)) || text.starts_with("mingw")
+}
+
+/// `linux-signed-amd64` (Debian) and `linux-signed-aws` (Ubuntu) without the signing.
+fn unsigned_kernel(source: &str) -> Option<String> {
+    let flavour = source.strip_prefix("linux-signed")?;
+    let flavour = ["-amd64", "-arm64", "-i386"].iter().find_map(|arch| flavour.strip_suffix(arch)).unwrap_or(flavour);
+    Some(format!("linux{flavour}"))
 }
 
 /// The OSV ecosystem, with its release, that a package belongs to.
@@ -50,12 +97,10 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
         match &package.kind {
             PackageType::Deb | PackageType::Apk | PackageType::Rpm => {
                 let distro = distro?;
-                // A package from Ubuntu's expanded security maintenance says so in its version, and its fixes are in
-                // that pocket alone. A host without it stays vulnerable to what only that pocket fixes.
-                if distro.id == "ubuntu" && package.version.contains("esm") {
-                    return Some(format!("Ubuntu:Pro:{}", ubuntu_release(distro.version_id.as_deref()?)));
-                }
-                return of_distro(distro);
+                return match distro.id.as_str() {
+                    "ubuntu" => Some(ubuntu_pocket(&package.version, distro.version_id.as_deref()?)),
+                    _ => of_distro(distro),
+                };
             }
             PackageType::Npm => "npm",
             PackageType::PyPi => "PyPI",
@@ -66,6 +111,7 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
             PackageType::Composer => "Packagist",
             PackageType::NuGet => "NuGet",
             PackageType::Other(kind) if kind == "bitnami" => "Bitnami",
+            PackageType::Other(kind) if kind == "dhi" => "DHI",
             PackageType::Other(_) => return None,
         }
         .to_owned(),
@@ -96,7 +142,7 @@ pub fn of_distro(distro: &Distro) -> Option<String> {
         "chainguard" => "Chainguard".into(),
         "almalinux" => format!("AlmaLinux:{}", major()?),
         "rocky" => format!("Rocky Linux:{}", major()?),
-        "rhel" => format!("Red Hat:enterprise_linux:{}", major()?),
+        "rhel" => extended_red_hat(distro).unwrap_or(format!("Red Hat:enterprise_linux:{}", major()?)),
         "opensuse-leap" => format!("openSUSE:Leap {}", version?),
         "opensuse-tumbleweed" => "openSUSE:Tumbleweed".into(),
         "openEuler" | "openeuler" => format!("openEuler:{}", version?),
@@ -105,8 +151,41 @@ pub fn of_distro(distro: &Distro) -> Option<String> {
     })
 }
 
+/// The product of a host that is on extended updates, where its `CPE_NAME` says so. Those fixes hold for no other host.
+fn extended_red_hat(distro: &Distro) -> Option<String> {
+    let mut parts =
+        distro.cpe.as_deref()?.trim_start_matches("cpe:2.3:").trim_start_matches("cpe:/").split(':').skip(1);
+    let (vendor, product, version) = (parts.next()?, parts.next()?, parts.next()?);
+    (vendor == "redhat" && product.starts_with("rhel_")).then(|| format!("Red Hat:{product}:{version}"))
+}
+
+/// Ubuntu's pocket that a package is from, as its version says. A package of expanded security maintenance is followed in
+/// the pocket of Ubuntu Pro, which repeats the fixes of the plain release. What is certified for FIPS has a line of
+/// versions of its own, which cannot be compared with any other.
+fn ubuntu_pocket(version: &str, release: &str) -> String {
+    let release = ubuntu_release(release);
+    let version = version.to_ascii_lowercase();
+    if version.contains("fips") {
+        format!("Ubuntu:Pro:FIPS-updates:{release}")
+    } else if version.contains("esm") {
+        format!("Ubuntu:Pro:{release}")
+    } else {
+        format!("Ubuntu:{release}")
+    }
+}
+
+/// The pocket that goes on where this one ends: `Ubuntu:Pro:16.04:LTS` for `Ubuntu:16.04:LTS`.
+///
+/// Its fixes do not reach a plain host. But some (kernels') versions do not tell which pocket they are from, and a version
+/// that has the fix is fixed wherever it came from.
+pub fn extended_pocket(ecosystem: &str) -> Option<String> {
+    let release = ecosystem.strip_prefix("Ubuntu:").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))?;
+    Some(format!("Ubuntu:Pro:{release}"))
+}
+
 /// Ubuntu's release as OSV writes it: the spring releases of even years are long-term.
 fn ubuntu_release(version: &str) -> String {
+    let version = version.match_indices('.').nth(1).map_or(version, |(point, _)| &version[..point]);
     let lts = version.strip_suffix(".04").and_then(|year| year.parse::<u32>().ok()).is_some_and(|year| year % 2 == 0);
     if lts { format!("{version}:LTS") } else { version.to_owned() }
 }
@@ -168,6 +247,7 @@ mod tests {
             ("ubuntu", "22.04", "Ubuntu:22.04:LTS"),
             ("ubuntu", "23.04", "Ubuntu:23.04"),
             ("ubuntu", "23.10", "Ubuntu:23.10"),
+            ("ubuntu", "20.04.6", "Ubuntu:20.04:LTS"),
             ("alpine", "3.18.4", "Alpine:v3.18"),
             ("alpine", "3.22_alpha20250108", "Alpine:edge"),
             ("almalinux", "9.3", "AlmaLinux:9"),

@@ -204,7 +204,10 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
         }
     }
     let Qualifiers { arch, distro, epoch, module, upstream } = values.without_empty();
-    if let Some(epoch) = epoch.filter(|epoch| kind == PackageType::Rpm && is_number(epoch)) {
+    // The qualifier is rpm's; Trivy writes it for Debian's packages too.
+    let takes_epoch =
+        matches!(kind, PackageType::Rpm | PackageType::Deb) && !version.is_empty() && !version.contains(':');
+    if let Some(epoch) = epoch.filter(|epoch| takes_epoch && is_number(epoch)) {
         version = format!("{epoch}:{version}");
     }
     let (distro, name) = match kind.is_os() {

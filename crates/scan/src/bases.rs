@@ -58,7 +58,8 @@ impl Bases {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(BasesError::File { path: path.display().to_string(), source }),
         };
-        serde_json::from_slice(&text).map_err(|source| BasesError::Malformed { path: path.display().to_string(), source })
+        serde_json::from_slice(&text)
+            .map_err(|source| BasesError::Malformed { path: path.display().to_string(), source })
     }
 
     /// Writes the list, whole or not at all.
@@ -101,7 +102,9 @@ impl Bases {
 
     /// Source: OCI image specification, "Pre-Defined Annotation Keys". Builders put the same keys into labels.
     fn annotated(&self, artifact: &Artifact) -> Option<BaseImage> {
-        let stated = |key: &str| artifact.annotations.get(key).or_else(|| artifact.config.labels.get(key)).filter(|value| !value.is_empty());
+        let stated = |key: &str| {
+            artifact.annotations.get(key).or_else(|| artifact.config.labels.get(key)).filter(|value| !value.is_empty())
+        };
         let name = stated("org.opencontainers.image.base.name")?;
         let digest = stated("org.opencontainers.image.base.digest").and_then(|digest| Digest::parse(digest).ok());
         let known = self.bases.iter().find(|known| digest.is_some() && known.digest == digest);
@@ -131,7 +134,8 @@ mod tests {
     fn the_longest_chain_that_is_a_proper_beginning_wins() {
         let bases = Bases { bases: vec![base("debian", &[1]), base("python", &[1, 2]), base("other", &[9])] };
         let image = Artifact::new("shop", ArtifactKind::Image);
-        let found = |numbers: &[u8]| bases.recognise(&image, &digests(numbers)).map(|base| (base.name, base.layer_count));
+        let found =
+            |numbers: &[u8]| bases.recognise(&image, &digests(numbers)).map(|base| (base.name, base.layer_count));
         assert_eq!(found(&[1, 2, 3]), Some(("python".into(), Some(2))));
         assert_eq!(found(&[1, 3, 2]), Some(("debian".into(), Some(1))));
         assert_eq!(found(&[1, 2]), Some(("debian".into(), Some(1))), "an image is not its own base");

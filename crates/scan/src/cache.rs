@@ -56,7 +56,8 @@ pub enum Kind {
 impl Cache {
     /// A cache below `root` for facts found by these catalogers. Nothing is created before the first write.
     pub fn new(root: impl Into<PathBuf>, catalogers: &[Cataloger]) -> Self {
-        let mut names: Vec<String> = catalogers.iter().map(|cataloger| format!("{}={}", cataloger.name, cataloger.version)).collect();
+        let mut names: Vec<String> =
+            catalogers.iter().map(|cataloger| format!("{}={}", cataloger.name, cataloger.version)).collect();
         names.sort();
         let catalogers = key(&[FORMAT, env!("CARGO_PKG_VERSION"), &names.join(",")]);
         Self { root: root.into(), catalogers: catalogers[..16].to_owned() }

@@ -50,7 +50,9 @@ impl ScanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(error) => error.hint(),
-            Self::Layer(LayerError::WrongDigest { .. }) => Some("the image was damaged or tampered with: fetch it again".into()),
+            Self::Layer(LayerError::WrongDigest { .. }) => {
+                Some("the image was damaged or tampered with: fetch it again".into())
+            }
             Self::Layer(LayerError::Encrypted { .. }) => Some("decrypt the image first; Dogwatch holds no keys".into()),
             Self::Sbom { source, .. } => source.hint().map(str::to_owned),
             Self::Index(_) => Some("build the index again with `dogwatch advisories build`".into()),

@@ -8,7 +8,7 @@ use inventory::assemble::{Assembled, Stacking, assemble, origin};
 use inventory::cataloger::{Cataloger, Scope};
 use inventory::catalogers;
 use inventory::layer::LayerFacts;
-use model::artifact::{Artifact, ArtifactKind, Layer};
+use model::artifact::{Artifact, ArtifactKind, Layer, Referrer};
 use model::digest::Digest;
 use model::integrity::{INTEGRITY_MODEL_VERSION, IntegrityFile, IntegrityModel};
 use model::inventory::Inventory;
@@ -91,8 +91,10 @@ impl Inspection {
 }
 
 fn bill_of_materials(target: &Target, path: &Path) -> Result<Inspection, ScanError> {
-    let bytes = bill_of_materials_bytes(path).map_err(|source| ScanError::SbomFile { path: path.to_owned(), source })?;
-    let (mut artifact, inventory) = formats::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: path.to_owned(), source })?;
+    let bytes =
+        bill_of_materials_bytes(path).map_err(|source| ScanError::SbomFile { path: path.to_owned(), source })?;
+    let (mut artifact, inventory) =
+        formats::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: path.to_owned(), source })?;
     artifact.target = target.to_string();
     Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(Vec::new()) })
 }
@@ -126,6 +128,7 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
     let mut artifact = opened.artifact;
     let read = read_layers(&opened.layers, options)?;
     artifact.layers = read.iter().map(|read| read.layer.clone()).collect();
+    artifact.referrers = referrers(target, &artifact, options);
     if let (Some(cache), Some(key)) = (&options.cache, target_key(target, &opened.identity)) {
         cache.put(Kind::Target, &key, &artifact).ok();
     }
@@ -142,6 +145,14 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
         cache.prune().ok();
     }
     Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(integrity) })
+}
+
+/// What refers to a registry's image. A registry that does not answer this has still given the image, so the scan goes on.
+fn referrers(target: &Target, artifact: &Artifact, options: &InspectOptions) -> Option<Vec<Referrer>> {
+    let subject = artifact.manifest_digest.as_ref().filter(|_| matches!(target, Target::Registry(_)))?;
+    let found = source::referrers(target, subject, &options.source).ok()?;
+    let kind = |found: &source::Descriptor| found.artifact_type.clone().unwrap_or_else(|| found.media_type.clone());
+    Some(found.iter().map(|found| Referrer { digest: found.digest.clone(), kind: kind(found) }).collect())
 }
 
 /// What an unchanged target is recognised by; none when there is no cache, or when asking failed (then opening says why).
@@ -214,7 +225,12 @@ fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<Know
     results.into_iter().map(|result| result.map_err(ScanError::from)).collect()
 }
 
-fn new_layer(blob: &LayerBlob, catalogers: &[Cataloger], spool: &TempSpool, cache: Option<&Cache>) -> Result<CachedLayer, LayerError> {
+fn new_layer(
+    blob: &LayerBlob,
+    catalogers: &[Cataloger],
+    spool: &TempSpool,
+    cache: Option<&Cache>,
+) -> Result<CachedLayer, LayerError> {
     let stamp = blob.stamp();
     let read = read_layer(blob, catalogers, spool)?;
     let layer = CachedLayer { size: read.size, facts: read.facts };
@@ -230,7 +246,8 @@ fn new_layer(blob: &LayerBlob, catalogers: &[Cataloger], spool: &TempSpool, cach
 fn known_layer(blob: &LayerBlob, cache: &Cache) -> Result<Option<CachedLayer>, LayerError> {
     let Some(known) = cache.get::<CachedLayer>(Kind::Layer, &blob.expected_diff_id.hex()) else { return Ok(None) };
     let stamp = blob.stamp();
-    let verified = stamp.as_ref().is_some_and(|stamp| cache.get::<()>(Kind::Verified, &verified_key(blob, stamp)).is_some());
+    let verified =
+        stamp.as_ref().is_some_and(|stamp| cache.get::<()>(Kind::Verified, &verified_key(blob, stamp)).is_some());
     if !verified {
         verify_layer(blob)?;
         remember_verified(blob, stamp, cache);

@@ -36,7 +36,11 @@ pub struct JudgeOptions<'a> {
 }
 
 /// Answers "may this ship, why not, and what helps most?" for one target.
-pub fn scan(target: &Target, options: &InspectOptions, judge: &JudgeOptions<'_>) -> Result<(ScanReport, Inspection), ScanError> {
+pub fn scan(
+    target: &Target,
+    options: &InspectOptions,
+    judge: &JudgeOptions<'_>,
+) -> Result<(ScanReport, Inspection), ScanError> {
     let inspection = inspect(target, options)?; // touches; each layer is read once, ever
     let report = judge_inspection(&inspection, judge)?; // reads the mapped index, and thinks
     Ok((report, inspection))
@@ -48,8 +52,10 @@ pub fn judge_inspection(inspection: &Inspection, options: &JudgeOptions<'_>) -> 
     let (covered, mut gaps) = coverage(inventory, options.index, options.now)?;
     let mut assessment = assess(inventory, options.index, &options.assess)?;
     gaps.append(&mut assessment.gaps);
-    let (findings, hidden): (Vec<_>, Vec<_>) = assessment.findings.into_iter().partition(|finding| options.filter.admits(finding));
-    let knowledge = Knowledge { index: options.index.digest(), as_of: options.index.as_of()?.to_owned(), coverage: covered };
+    let (findings, hidden): (Vec<_>, Vec<_>) =
+        assessment.findings.into_iter().partition(|finding| options.filter.admits(finding));
+    let knowledge =
+        Knowledge { index: options.index.digest(), as_of: options.index.as_of()?.to_owned(), coverage: covered };
     let mut report = ScanReport {
         findings,
         gaps,
@@ -84,6 +90,9 @@ pub fn inventory_report(inspection: &Inspection, now: Timestamp) -> ScanReport {
 
 /// The findings that keep the artifact from passing.
 fn denied(verdict: &Verdict) -> BTreeSet<u32> {
-    let blocking = verdict.violations.iter().filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny);
+    let blocking = verdict
+        .violations
+        .iter()
+        .filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny);
     blocking.filter_map(|violation| violation.finding).collect()
 }

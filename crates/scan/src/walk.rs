@@ -13,7 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Calls `work` on every item, on as many threads as there are cores, and returns the results in order. Items are started
 /// in the order of `priority`, greatest first, so that the longest does not start last.
-pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], priority: impl Fn(&T) -> u64, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    priority: impl Fn(&T) -> u64,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(priority(&items[index])));
     let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();

@@ -213,16 +213,15 @@ impl Collector {
         }
     }
 
-    /// The day a record speaks for. Some feeds write year 1 for "unknown", and some records are dated in the future by
-    /// mistake, which would hide that a feed is old: where the file's own day is known, it bounds and replaces such dates.
+    /// The day whose knowledge a record is part of: that of its file, where the manifest says; a file is as current as the
+    /// day it was taken, however old its newest record. Otherwise the record's own date; year 1 is how some feeds write
+    /// "unknown".
     fn dated(&mut self, advisory: &Advisory) -> u32 {
-        let bound = self.file_day.as_str();
-        let good = |date: &&String| is_day(date) && (bound.is_empty() || date.get(..10) <= bound.get(..10));
-        match [&advisory.modified, &advisory.published].into_iter().find(good) {
-            Some(date) => self.texts.intern(date),
-            None if bound.is_empty() => 0,
-            None => self.texts.intern(&format!("{bound}T00:00:00Z")),
+        if is_day(&self.file_day) {
+            return self.texts.intern(&format!("{}T00:00:00Z", &self.file_day[..10]));
         }
+        let good = |date: &&String| is_day(date);
+        [&advisory.modified, &advisory.published].into_iter().find(good).map_or(0, |date| self.texts.intern(date))
     }
 
     fn affected(&mut self, number: u32, advisory: &Advisory) {

@@ -84,6 +84,8 @@ pub(crate) struct RawAffected {
     severity: Vec<RawSeverity>,
     #[serde(deserialize_with = "nullable")]
     ecosystem_specific: RawSpecific,
+    #[serde(deserialize_with = "nullable")]
+    database_specific: RawSpecific,
 }
 
 #[derive(Deserialize, Default)]
@@ -130,6 +132,7 @@ struct RawSpecific {
     cpes: Value,
     module: Value,
     rpmmod: Value,
+    informational: Value,
 }
 
 /// Reads one record.
@@ -248,7 +251,9 @@ fn affected_entry(
         return;
     }
     let status = text(&entry.ecosystem_specific.status)
-        .or_else(|| text(&entry.ecosystem_specific.urgency).filter(|urgency| *urgency == "end-of-life"));
+        .or_else(|| text(&entry.ecosystem_specific.urgency).filter(|urgency| *urgency == "end-of-life"))
+        // RustSec's word for what is no vulnerability: `unmaintained`, `unsound`, `notice`.
+        .or_else(|| text(&entry.database_specific.informational));
     if matches!(status, Some("not-affected" | "not_affected" | "known_not_affected" | "false-positive" | "DNE")) {
         return;
     }

@@ -95,12 +95,21 @@ fn status(index: &Index) -> Result<String, Failure> {
         };
         let newest = coverage.newest.split('T').next().unwrap_or_default();
         let note = coverage.note.as_deref().unwrap_or_default();
-        let _ = writeln!(text, "{:<width$}  {state:<8}  {:>7} records  newest {newest:<10}  {}", coverage.ecosystem, coverage.records, printable(note));
+        let _ = writeln!(
+            text,
+            "{:<width$}  {state:<8}  {:>7} records  newest {newest:<10}  {}",
+            coverage.ecosystem,
+            coverage.records,
+            printable(note)
+        );
     }
     if !status.attributions.is_empty() {
         text.push_str("\nsources\n");
         for attribution in &status.attributions {
-            let line = format!("{}: {} ({}, {})", attribution.content, attribution.origin, attribution.licence, attribution.date);
+            let line = format!(
+                "{}: {} ({}, {})",
+                attribution.content, attribution.origin, attribution.licence, attribution.date
+            );
             let _ = writeln!(text, "  {}", printable(&line));
         }
     }
@@ -117,7 +126,9 @@ fn shown(index: &Index, id: &str) -> Result<u8, Failure> {
     for shown in &records {
         let advisory = &shown.advisory;
         let _ = writeln!(text, "{}  {}", printable(&advisory.id), printable(&advisory.source));
-        for (word, ids) in [("aliases", &advisory.aliases), ("upstream", &advisory.upstream), ("related", &advisory.related)] {
+        for (word, ids) in
+            [("aliases", &advisory.aliases), ("upstream", &advisory.upstream), ("related", &advisory.related)]
+        {
             if !ids.is_empty() {
                 let _ = writeln!(text, "  {word:<10} {}", printable(&ids.join(", ")));
             }
@@ -134,7 +145,14 @@ fn shown(index: &Index, id: &str) -> Result<u8, Failure> {
         }
         for affected in &shown.affected {
             let status = affected.status.as_deref().map(|status| format!("  [{status}]")).unwrap_or_default();
-            let _ = writeln!(text, "  affected   {} {}  {}{}", affected.ecosystem, printable(&affected.name), printable(&affected.range), printable(&status));
+            let _ = writeln!(
+                text,
+                "  affected   {} {}  {}{}",
+                affected.ecosystem,
+                printable(&affected.name),
+                printable(&affected.range),
+                printable(&status)
+            );
         }
         for (id, facts) in &shown.vulnerabilities {
             for score in &facts.scores {
@@ -203,14 +221,27 @@ fn hits(index: &Index, query: &Query) -> Result<String, Failure> {
         use model::advisory::Advisories as _;
         for row in index.candidates(&query.ecosystem, &query.name)? {
             let advisory = index.advisory(row.advisory, &query.ecosystem, &query.name)?;
-            let _ = writeln!(text, "{}\t{}\t{}", printable(&advisory.id), query.ecosystem, printable(&assessment::matching::describe(&row)));
+            let _ = writeln!(
+                text,
+                "{}\t{}\t{}",
+                printable(&advisory.id),
+                query.ecosystem,
+                printable(&assessment::matching::describe(&row))
+            );
         }
         return Ok(text);
     }
     for hit in index.search(query)? {
         let ids: Vec<&str> = hit.advisory.aliases.iter().chain(&hit.advisory.upstream).map(String::as_str).collect();
         let doubt = if hit.comparable { "" } else { "\tversions cannot be compared" };
-        let _ = writeln!(text, "{}\t{}\t{}\t{}{doubt}", printable(&hit.advisory.id), printable(&ids.join(",")), query.ecosystem, printable(&hit.affected.range));
+        let _ = writeln!(
+            text,
+            "{}\t{}\t{}\t{}{doubt}",
+            printable(&hit.advisory.id),
+            printable(&ids.join(",")),
+            query.ecosystem,
+            printable(&hit.affected.range)
+        );
     }
     Ok(text)
 }
@@ -239,15 +270,22 @@ fn change_words(change: &Change) -> String {
             format!("package  {how}  {ecosystem} {name}  {advisory} ({source})")
         }
         Change::Severity { advisory, source, old, new } => {
-            let values = |list: &[model::advisory::StatedSeverity]| list.iter().map(|severity| severity.value.clone()).collect::<Vec<_>>().join(" ");
+            let values = |list: &[model::advisory::StatedSeverity]| {
+                list.iter().map(|severity| severity.value.clone()).collect::<Vec<_>>().join(" ")
+            };
             format!("severity  {advisory} ({source})  {} -> {}", values(old), values(new))
         }
         Change::Score { cve, old, new } => {
-            let by = new.as_ref().or(old.as_ref()).map(|score| format!("CVSS {} by {}", score.version, score.scorer)).unwrap_or_default();
+            let by = new
+                .as_ref()
+                .or(old.as_ref())
+                .map(|score| format!("CVSS {} by {}", score.version, score.scorer))
+                .unwrap_or_default();
             format!("score  {cve}  {by}  {} -> {}", score(old), score(new))
         }
         Change::Epss { cve, old, new } => {
-            let words = |epss: &Option<model::finding::Epss>| epss.map_or("none".into(), |epss| format!("{:.3}", epss.score));
+            let words =
+                |epss: &Option<model::finding::Epss>| epss.map_or("none".into(), |epss| format!("{:.3}", epss.score));
             format!("epss  {cve}  {} -> {}", words(old), words(new))
         }
         Change::Kev { cve, old, new } => {
@@ -269,9 +307,6 @@ fn compare_versions(scheme: &str) -> Result<u8, Failure> {
         let line = line.context("stdin cannot be read")?;
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches('\r');
-        if line.is_empty() {
-            continue;
-        }
         let answer = match line.split_once('\t') {
             Some((a, b)) => compare(scheme, a, b).map_or("invalid", |order| match order {
                 std::cmp::Ordering::Less => "-1",

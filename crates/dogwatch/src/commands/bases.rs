@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Context;
 use ::scan::bases::{Bases, KnownBase};
 use ::scan::inspect::inspect;
+use anyhow::Context;
 
 use crate::cli::BasesCommand;
 use crate::console::{Failure, write};
@@ -12,7 +12,8 @@ use crate::paths;
 
 /// Adds a base or lists them.
 pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
-    let path = paths::data().context("no home directory to keep the list in; set DOGWATCH_DATA_DIR")?.join("bases.json");
+    let path =
+        paths::data().context("no home directory to keep the list in; set DOGWATCH_DATA_DIR")?.join("bases.json");
     let mut bases = Bases::load(&path)?;
     match command {
         BasesCommand::Add { name, target, source } => {
@@ -35,7 +36,8 @@ fn list(bases: &Bases) -> String {
     let mut text = String::new();
     for base in &bases.bases {
         let top = base.diff_ids.last().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(text, "{}\t{} layers\ttop {top}", formats::printable::printable(&base.name), base.diff_ids.len());
+        let _ =
+            writeln!(text, "{}\t{} layers\ttop {top}", formats::printable::printable(&base.name), base.diff_ids.len());
     }
     text
 }

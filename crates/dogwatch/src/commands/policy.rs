@@ -67,7 +67,8 @@ fn summary(name: &str, verdict: &Verdict) -> String {
     let mut text = format!("{outcome}  {}\n", printable(name));
     for policy in &verdict.policies {
         let of_policy = || verdict.violations.iter().filter(|violation| &violation.policy == policy);
-        let (count, excused) = (of_policy().count(), of_policy().filter(|violation| violation.excused_by.is_some()).count());
+        let (count, excused) =
+            (of_policy().count(), of_policy().filter(|violation| violation.excused_by.is_some()).count());
         if let Some(violation) = of_policy().next() {
             let action = match violation.action {
                 Action::Audit => "audit",

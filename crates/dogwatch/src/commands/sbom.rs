@@ -1,11 +1,11 @@
 //! `dogwatch sbom`: the bill of materials of a target.
 
+use ::scan::inspect::inspect;
+use ::scan::pipeline::inventory_report;
 use formats::cyclonedx::Vulnerabilities;
 use formats::{cyclonedx, json, spdx};
 use model::Timestamp;
 use model::report::ScanReport;
-use ::scan::inspect::inspect;
-use ::scan::pipeline::inventory_report;
 
 use crate::cli::{Format, Output, SbomArguments};
 use crate::console::{Failure, progress, write};

@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use formats::{cyclonedx, explain, json, sarif, spdx, table};
 use ::policy::{Exceptions, Flags, PolicySet};
-use assessment::vulnerability::AssessOptions;
-use model::Timestamp;
-use model::report::ScanReport;
-use model::verdict::Outcome;
 use ::scan::ScanError;
 use ::scan::inspect::{InspectOptions, Inspection, inspect};
 use ::scan::pipeline::{JudgeOptions, inventory_report, scan};
 use ::scan::target::Target;
+use anyhow::{Context, bail};
+use assessment::vulnerability::AssessOptions;
+use formats::{cyclonedx, explain, json, sarif, spdx, table};
+use model::Timestamp;
+use model::report::ScanReport;
+use model::verdict::Outcome;
 
 use crate::cli::{Format, Output, ScanArguments};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, progress, write};
@@ -50,11 +50,18 @@ fn look(target: &Target, options: &InspectOptions) -> Result<Inspection, Failure
     inspection
 }
 
-fn judged(arguments: &ScanArguments, target: &Target, options: &InspectOptions) -> Result<(ScanReport, Inspection, u8), Failure> {
+fn judged(
+    arguments: &ScanArguments,
+    target: &Target,
+    options: &InspectOptions,
+) -> Result<(ScanReport, Inspection, u8), Failure> {
     let index = super::index(arguments.index.as_deref())?;
     let policy_files = super::texts(&arguments.policy)?;
     let exception_files = super::texts(&arguments.exceptions)?;
-    let named = (!policy_files.is_empty()).then(|| PolicySet::load(borrowed(&policy_files))).transpose().map_err(|errors| super::mistakes(&errors))?;
+    let named = (!policy_files.is_empty())
+        .then(|| PolicySet::load(borrowed(&policy_files)))
+        .transpose()
+        .map_err(|errors| super::mistakes(&errors))?;
     let exceptions = Exceptions::load(borrowed(&exception_files)).map_err(|errors| super::mistakes(&errors))?;
     let flags = Flags {
         severity: arguments.severity.clone(),
@@ -82,7 +89,12 @@ fn judged(arguments: &ScanArguments, target: &Target, options: &InspectOptions) 
 }
 
 /// The report to compare with: a file written by `-o json`, or another target, scanned now.
-fn earlier(text: &str, arguments: &ScanArguments, options: &InspectOptions, judge: &JudgeOptions<'_>) -> Result<ScanReport, Failure> {
+fn earlier(
+    text: &str,
+    arguments: &ScanArguments,
+    options: &InspectOptions,
+    judge: &JudgeOptions<'_>,
+) -> Result<ScanReport, Failure> {
     if Path::new(text).is_file() {
         let bytes = fs::read(text).with_context(|| format!("`{text}` cannot be read"))?;
         return json::read(&bytes).map_err(|error| {
@@ -108,11 +120,18 @@ fn print(report: &ScanReport, arguments: &ScanArguments) -> Result<(), Failure> 
     if arguments.output.is_empty() {
         return write(&document(report, Format::Table, arguments), None);
     }
-    arguments.output.iter().try_for_each(|output| write(&document(report, output.format, arguments), output.file.as_deref()))
+    arguments
+        .output
+        .iter()
+        .try_for_each(|output| write(&document(report, output.format, arguments), output.file.as_deref()))
 }
 
 fn document(report: &ScanReport, format: Format, arguments: &ScanArguments) -> String {
-    let vulnerabilities = if arguments.inventory_only { cyclonedx::Vulnerabilities::LeftOut } else { cyclonedx::Vulnerabilities::Included };
+    let vulnerabilities = if arguments.inventory_only {
+        cyclonedx::Vulnerabilities::LeftOut
+    } else {
+        cyclonedx::Vulnerabilities::Included
+    };
     match format {
         Format::Table => table::render(report, table::TableOptions { columns: columns(), all: arguments.all }),
         Format::Json => json::write(report),

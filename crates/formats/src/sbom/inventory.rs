@@ -7,8 +7,7 @@ use model::distro::Distro;
 use model::gap::{Gap, GapKind};
 use model::inventory::Inventory;
 use model::package::{Evidence, Package, PackageId, PackageType, SourcePackage};
-
-use super::purl_bridge;
+use model::purl::{self, ParsedPurl};
 
 /// What a bill says about one component, in either format. Empty texts mean "not stated".
 #[derive(Debug, Default)]
@@ -40,8 +39,8 @@ pub(super) struct Builder {
     references: HashMap<String, Option<PackageId>>,
     /// Exact repetitions are one package: purl, version and where it was seen.
     seen: HashMap<(String, String, String, Vec<Evidence>), PackageId>,
-    /// `distro` qualifiers and how often they were met.
-    distro_votes: BTreeMap<String, u32>,
+    /// Distributions that package URLs name, by id and release, and how often each was met.
+    distro_votes: BTreeMap<(String, Option<String>), (u32, Distro)>,
     pending: Vec<(String, String)>,
 }
 
@@ -67,11 +66,9 @@ impl Builder {
                 );
                 None
             }
-            purl => purl_bridge::parse(purl)
-                .inspect_err(|error| {
-                    self.gap(GapKind::Malformed, &subject, format!("the package URL is malformed: {error}"))
-                })
-                .ok(),
+            purl => {
+                purl::parse(purl).inspect_err(|error| self.gap(GapKind::Malformed, &subject, error.to_string())).ok()
+            }
         };
         let layer = component.layer;
         let evidence: Vec<Evidence> = component
@@ -101,7 +98,9 @@ impl Builder {
             self.vote(&parsed);
             package.kind = parsed.kind;
             package.name = parsed.name;
-            package.version = parsed.version.unwrap_or(package.version);
+            if !parsed.version.is_empty() {
+                package.version = parsed.version;
+            }
             package.arch = package.arch.or(parsed.arch);
             package.source = package.source.or(parsed.source);
             package.module = package.module.or(parsed.module);
@@ -137,13 +136,10 @@ impl Builder {
         }
     }
 
-    fn vote(&mut self, parsed: &purl_bridge::ParsedPurl) {
-        if !parsed.kind.is_os() {
-            return;
-        }
-        let distro = parsed.distro.clone().or_else(|| parsed.vendor.clone());
-        if let Some(distro) = distro {
-            *self.distro_votes.entry(distro).or_default() += 1;
+    fn vote(&mut self, parsed: &ParsedPurl) {
+        if let Some(distro) = &parsed.distro {
+            let key = (distro.id.clone(), distro.version_id.clone());
+            self.distro_votes.entry(key).or_insert_with(|| (0, distro.clone())).0 += 1;
         }
     }
 
@@ -169,15 +165,23 @@ impl Builder {
         if self.distro.is_some() {
             return;
         }
-        if self.distro_votes.len() > 1 {
-            let names = self.distro_votes.keys().take(5).cloned().collect::<Vec<_>>().join(", ");
+        // A vendor without a release is no other distribution than the same with one.
+        let votes = std::mem::take(&mut self.distro_votes);
+        let released: Vec<&String> = votes.keys().filter(|(_, release)| release.is_some()).map(|(id, _)| id).collect();
+        let counted: Vec<_> =
+            votes.iter().filter(|((id, release), _)| release.is_some() || !released.contains(&id)).collect();
+        if counted.len() > 1 {
+            let name = |(id, release): &(String, Option<String>)| {
+                release.iter().fold(id.clone(), |id, release| format!("{id}-{release}"))
+            };
+            let names = counted.iter().take(5).map(|(key, _)| name(key)).collect::<Vec<_>>().join(", ");
             self.gap(
                 GapKind::UnknownDistribution,
                 "distro",
                 format!("the package URLs name several distributions: {names}"),
             );
         }
-        self.distro = self.distro_votes.iter().max_by_key(|(_, votes)| **votes).map(|(name, _)| distro(name));
+        self.distro = counted.iter().max_by_key(|(_, (votes, _))| *votes).map(|(_, (_, distro))| distro.clone());
         if self.distro.is_none() && self.packages.iter().any(|package| package.kind.is_os()) {
             self.gap(
                 GapKind::UnknownDistribution,
@@ -191,13 +195,4 @@ impl Builder {
 fn subject(component: &Component) -> String {
     let name = [&component.name, &component.purl, &component.reference].into_iter().find(|text| !text.is_empty());
     name.map_or_else(|| "a component without a name".into(), |name| name.chars().take(200).collect())
-}
-
-/// `debian-12` as a distribution; ids such as `opensuse-leap` hold a dash of their own.
-fn distro(qualifier: &str) -> Distro {
-    let (id, version) = match qualifier.rsplit_once('-') {
-        Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => (id, Some(version.to_owned())),
-        _ => (qualifier, None),
-    };
-    Distro { id: id.to_lowercase(), version_id: version, ..Distro::default() }
 }

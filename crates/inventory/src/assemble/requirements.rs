@@ -17,9 +17,12 @@ pub(super) fn resolve(drafts: &[Draft]) -> Vec<Vec<PackageId>> {
 struct Index<'a> {
     /// Installed npm packages by directory.
     npm: HashMap<&'a str, u32>,
-    /// Everything else by where it is declared or installed, and name.
-    by_place: HashMap<(&'a PackageType, &'a str, String), Vec<(u32, &'a str)>>,
+    /// Everything else, with its version.
+    by_place: HashMap<Place<'a>, Vec<(u32, &'a str)>>,
 }
+
+/// Where a package is declared or installed, and its name there.
+type Place<'a> = (&'a PackageType, &'a str, String);
 
 impl<'a> Index<'a> {
     fn of(drafts: &'a [Draft]) -> Self {
@@ -57,7 +60,8 @@ impl<'a> Index<'a> {
     fn node_resolution(&self, directory: &str, name: &str) -> Option<u32> {
         let mut from = directory;
         loop {
-            let candidate = if from.is_empty() { format!("node_modules/{name}") } else { format!("{from}/node_modules/{name}") };
+            let candidate =
+                if from.is_empty() { format!("node_modules/{name}") } else { format!("{from}/node_modules/{name}") };
             if let Some(&found) = self.npm.get(candidate.as_str()) {
                 return Some(found);
             }
@@ -72,7 +76,8 @@ impl<'a> Index<'a> {
     fn beside(&self, draft: &Draft, path: &str, requirement: &Requirement) -> Option<u32> {
         let key = (&draft.fact.kind, place(draft, path), name(&draft.fact.kind, &requirement.name));
         let found = self.by_place.get(&key)?;
-        let exact = requirement.version.as_deref().and_then(|version| found.iter().find(|(_, other)| *other == version));
+        let exact =
+            requirement.version.as_deref().and_then(|version| found.iter().find(|(_, other)| *other == version));
         exact.or(found.first()).map(|(number, _)| *number)
     }
 }
@@ -86,7 +91,8 @@ fn npm_directory<'a>(draft: &Draft, path: &'a str) -> Option<&'a str> {
 /// installs into (`site-packages`).
 fn place<'a>(draft: &Draft, path: &'a str) -> &'a str {
     if draft.fact.kind == PackageType::PyPi {
-        let directory = path.split_once(".dist-info/").or_else(|| path.split_once(".egg-info")).map(|(directory, _)| directory);
+        let directory =
+            path.split_once(".dist-info/").or_else(|| path.split_once(".egg-info")).map(|(directory, _)| directory);
         if let Some(directory) = directory {
             return directory.rsplit_once('/').map_or("", |(parent, _)| parent);
         }

@@ -103,7 +103,8 @@ const CLOCK_TICK_NS: i128 = 20_000_000;
 impl FileStamp {
     /// Whether its last change is long enough ago that a later one would be seen.
     pub fn is_settled(&self) -> bool {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         i128::try_from(now).is_ok_and(|now| now - self.changed_ns > CLOCK_TICK_NS)
     }
 

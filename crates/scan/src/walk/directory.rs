@@ -80,7 +80,8 @@ impl Walk<'_> {
         let kind = metadata.file_type();
         if kind.is_dir() {
             self.reader.directory(bytes, mode)?;
-            let kernel_tree = depth == 0 && KERNEL_TREES.iter().any(|tree| path == Path::new(tree)) && self.root == Path::new("/");
+            let kernel_tree =
+                depth == 0 && KERNEL_TREES.iter().any(|tree| path == Path::new(tree)) && self.root == Path::new("/");
             return if kernel_tree { Ok(()) } else { self.directory(path, depth + 1) };
         }
         if kind.is_symlink() {
@@ -103,7 +104,8 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path, mode: u32) -> io::Result<()> {
         // Not through a link that took the file's place since it was looked at, and never waiting for a fifo.
-        let file = File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(self.root.join(path))?;
+        let file =
+            File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(self.root.join(path))?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(());
@@ -111,7 +113,12 @@ impl Walk<'_> {
         let size = metadata.len();
         let on_disk = OnDisk { file: &file, size };
         let mut stream = BufReader::with_capacity(64 << 10, io::Read::take(&file, size));
-        self.reader.file(path.as_os_str().as_bytes(), mode, size, FileContent { stream: &mut stream, random: Some(&on_disk) })
+        self.reader.file(
+            path.as_os_str().as_bytes(),
+            mode,
+            size,
+            FileContent { stream: &mut stream, random: Some(&on_disk) },
+        )
     }
 
     fn gap(&mut self, kind: GapKind, path: &Path, detail: &str) {

@@ -141,10 +141,8 @@ fn walk_missed(stream: &mut dyn BufRead, reader: &mut LayerReader<'_>, range: Ra
     let mut tar = TarReader::new(stream);
     while let Some(Header { path, kind, mode, size, .. }) = tar.next()? {
         let links = normalise(&path).and_then(|path| missed.remove(&path)).filter(|_| kind == Kind::File);
-        // The content can be read once; further links to the same content share the first one's facts by its digest of
-        // place, so one is enough for each target.
-        if let Some(link) = links.as_deref().and_then(<[_]>::first) {
-            with_content(&mut tar, size, &range, |content| reader.linked_file(link, mode, size, content))?;
+        if let Some(links) = links {
+            with_content(&mut tar, size, &range, |content| reader.linked_file(&links, mode, size, content))?;
         }
     }
     Ok(())
@@ -156,7 +154,8 @@ fn with_content<R: BufRead>(
     range: &Range,
     read: impl FnOnce(FileContent<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let random = range.as_ref().map(|(file, start)| FileRange { file: file.clone(), start: start + tar.position(), size });
+    let random =
+        range.as_ref().map(|(file, start)| FileRange { file: file.clone(), start: start + tar.position(), size });
     read(FileContent { stream: &mut tar.content(), random: random.as_ref().map(|random| random as &dyn ReadAt) })
 }
 

@@ -125,7 +125,12 @@ fn pump(mut reader: impl Read, read_so_far: impl Fn() -> u64, out: &Sender<Chunk
 }
 
 /// Moves everything from `reader` to `out` in chunks, watching how far it expands. Stops when nobody listens any more.
-fn pump_counted<R: Read>(reader: &mut R, stored_bytes: impl Fn(&R) -> u64, out: &Sender<Chunk>, fresh: &Receiver<Vec<u8>>) {
+fn pump_counted<R: Read>(
+    reader: &mut R,
+    stored_bytes: impl Fn(&R) -> u64,
+    out: &Sender<Chunk>,
+    fresh: &Receiver<Vec<u8>>,
+) {
     let mut total = 0u64;
     loop {
         let mut chunk = fresh.try_recv().unwrap_or_default();
@@ -134,7 +139,10 @@ fn pump_counted<R: Read>(reader: &mut R, stored_bytes: impl Fn(&R) -> u64, out: 
             total += count as u64;
             let stored = stored_bytes(reader).max(1);
             if total > LAYER_BYTES_MAX || (total > EXPANSION_CHECKED_FROM && total / stored > EXPANSION_MAX) {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it expands to more than {total} bytes, {} times what is stored", total / stored)));
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("it expands to more than {total} bytes, {} times what is stored", total / stored),
+                ));
             }
             Ok(count)
         });

@@ -75,10 +75,10 @@ fn what_may_not_be_read_is_a_gap() {
     let sandbox = Sandbox::new().with(|limits| limits.user = Some(65534));
     let root = tree(&sandbox);
     let file = sandbox.file("tree/node_modules/secret/package.json", "{}");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("ours");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o0)).expect("ours");
     let closed = sandbox.file("tree/closed/node_modules/x/package.json", "{}");
     let closed = closed.ancestors().nth(3).expect("a directory");
-    fs::set_permissions(closed, fs::Permissions::from_mode(0)).expect("ours");
+    fs::set_permissions(closed, fs::Permissions::from_mode(0o0)).expect("ours");
     for directory in
         [sandbox.root().to_owned(), sandbox.cache(), sandbox.root().join("work"), sandbox.root().join("tmp")]
     {

@@ -10,9 +10,8 @@ const EVIL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{8}\u{7f}
 
 fn image() -> Image {
     let name = json!({"name": format!("evil{EVIL}"), "version": format!("1.0.0{EVIL}"), "license": EVIL});
-    let status = format!(
-        "Package: deb\u{1b}[31m\nStatus: install ok installed\nVersion: 1\u{1b}[0m\u{202e}\nArchitecture: amd64\n\n"
-    );
+    let status =
+        "Package: deb\u{1b}[31m\nStatus: install ok installed\nVersion: 1\u{1b}[0m\u{202e}\nArchitecture: amd64\n\n";
     let layer = tar([
         file(format!("srv/{EVIL}/node_modules/evil/package.json"), name.to_string()),
         file(format!("srv/{EVIL}/node_modules/broken/package.json"), "{"),

@@ -1,0 +1,128 @@
+//! The program under test, with a cache and data directory of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code.
+    pub code: i32,
+    /// What it said on stdout.
+    pub stdout: String,
+    /// What it said on stderr.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The document on stdout.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Itself, when it ended with this exit code.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// One user of the program, whose cache, bases and files nobody else sees.
+#[derive(Debug)]
+pub struct User {
+    home: TempDir,
+}
+
+impl Default for User {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl User {
+    /// Somebody who never used the program before.
+    pub fn new() -> Self {
+        Self { home: TempDir::new().expect("a temporary directory") }
+    }
+
+    /// A file or directory of this user's.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Writes a file and returns its path as text.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("a temporary file");
+        path.display().to_string()
+    }
+
+    /// Runs the program with the shipped advisories.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs the program with this on stdin.
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        use std::io::Write;
+        let mut command = Command::new(program());
+        command.args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
+        command.env("DOGWATCH_CACHE_DIR", self.path("cache")).env("DOGWATCH_DATA_DIR", self.path("data"));
+        if arguments.first() != Some(&"advisories") {
+            command.env("DOGWATCH_INDEX", index());
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        child.stdin.take().expect("stdin").write_all(input.as_bytes()).ok();
+        let output = child.wait_with_output().expect("the program ends");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Scans and returns the report, whatever the verdict.
+    pub fn scan(&self, target: &str, more: &[&str]) -> Value {
+        let mut arguments = vec!["scan", target, "-o", "json"];
+        arguments.extend(more);
+        let ran = self.run(&arguments);
+        assert!(ran.code < 2, "{target}: {}", ran.stderr);
+        ran.json()
+    }
+}
+
+/// The shipped advisories, compiled once by the program under test.
+pub fn index() -> &'static Path {
+    static INDEX: OnceLock<PathBuf> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let index = program().with_file_name("e2e-advisories.index");
+        let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+        if made(&index) > made(program()) {
+            return index;
+        }
+        let from = xtask::root().join("data/advisories");
+        let mut command = Command::new(program());
+        let output = command.args(["advisories", "build", "--from"]).arg(from).arg("--out").arg(&index).output();
+        let output = output.expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        index
+    })
+}
+
+/// The program: the one that `make test` built, or one built now.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("DOGWATCH_BIN") {
+            return program.into();
+        }
+        let built = xtask::test::build_dogwatch();
+        built.expect("dogwatch builds")
+    })
+}

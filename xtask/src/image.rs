@@ -1,0 +1,266 @@
+//! Puts OCI images together, layer by layer, without a container engine.
+//!
+//! Every time stamp is the same and entries are sorted, so equal files give equal digests. The format is OCI image
+//! layout 1.0 (`oci-layout`, `index.json`, `blobs/sha256/…`).
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tar::{EntryType, Header};
+
+/// The day everything in our images was made: the first of 2024, in seconds and as the configuration writes it.
+const MADE: u64 = 1_704_067_200;
+const MADE_TEXT: &str = "2024-01-01T00:00:00Z";
+
+/// An image that is being put together.
+#[derive(Debug)]
+pub struct Image {
+    layout: PathBuf,
+    layers: Vec<Value>,
+    diff_ids: Vec<String>,
+    history: Vec<Value>,
+}
+
+/// A layer that was written: its digests with `sha256:` before them, and its compressed size.
+struct Blob {
+    digest: String,
+    diff_id: String,
+    size: u64,
+}
+
+impl Image {
+    /// Begins an image in the directory `layout`, which may hold other images already.
+    pub fn begin(layout: &Path) -> Result<Self> {
+        fs::create_dir_all(layout.join("blobs/sha256"))?;
+        fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        Ok(Self { layout: layout.to_owned(), layers: Vec::new(), diff_ids: Vec::new(), history: Vec::new() })
+    }
+
+    /// Puts a tar file on top as it is.
+    pub fn tar(&mut self, tar: &Path, created_by: &str) -> Result<()> {
+        let mut tar = File::open(tar).with_context(|| format!("`{}` cannot be read", tar.display()))?;
+        let blob = self.blob(|out| io::copy(&mut tar, out).map(drop))?;
+        self.push(blob, created_by);
+        Ok(())
+    }
+
+    /// Puts the files of a directory on top, owned by root.
+    pub fn directory(&mut self, directory: &Path, created_by: &str) -> Result<()> {
+        let blob = self.blob(|out| {
+            let mut tar = tar::Builder::new(out);
+            append_below(&mut tar, directory, Path::new(""), &|_, _| true)?;
+            tar.finish()
+        })?;
+        self.push(blob, created_by);
+        Ok(())
+    }
+
+    /// Puts on top what differs between two states of one file tree: new and changed files, and a whiteout for each that
+    /// is gone (image layer specification, "Representing Changes").
+    pub fn changes(&mut self, before: &Path, after: &Path, created_by: &str) -> Result<()> {
+        let blob = self.blob(|out| {
+            let mut tar = tar::Builder::new(out);
+            append_below(&mut tar, after, Path::new(""), &|path, now| {
+                before.join(path).symlink_metadata().map_or(true, |old| changed(&old, now))
+            })?;
+            append_whiteouts(&mut tar, before, after, Path::new(""))?;
+            tar.finish()
+        })?;
+        self.push(blob, created_by);
+        Ok(())
+    }
+
+    /// Notes a build step that changed no file.
+    pub fn step(&mut self, created_by: &str) {
+        self.history.push(json!({ "created": MADE_TEXT, "created_by": created_by, "empty_layer": true }));
+    }
+
+    /// Writes configuration and manifest of what was put together so far and names it in the layout's index. `config` is
+    /// the `config` member of the image configuration. More layers may follow for another name.
+    pub fn finish(&self, name: &str, config: &Value) -> Result<()> {
+        let architecture = architecture();
+        let config = self.document(&json!({
+            "created": MADE_TEXT,
+            "architecture": architecture,
+            "os": "linux",
+            "config": config,
+            "rootfs": { "type": "layers", "diff_ids": self.diff_ids },
+            "history": self.history,
+        }))?;
+        let manifest = self.document(&json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
+            "layers": self.layers,
+        }))?;
+        let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &manifest);
+        entry["platform"] = json!({ "architecture": architecture, "os": "linux" });
+        entry["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
+        let index = self.layout.join("index.json");
+        let mut manifests = match fs::read(&index) {
+            Ok(bytes) => serde_json::from_slice::<Value>(&bytes)?["manifests"].as_array().cloned().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        manifests.retain(|other| other["annotations"] != entry["annotations"]);
+        manifests.push(entry);
+        fs::write(index, json!({ "schemaVersion": 2, "manifests": manifests }).to_string())?;
+        Ok(())
+    }
+
+    fn push(&mut self, blob: Blob, created_by: &str) {
+        self.layers.push(descriptor("application/vnd.oci.image.layer.v1.tar+gzip", &blob));
+        self.diff_ids.push(blob.diff_id);
+        self.history.push(json!({ "created": MADE_TEXT, "created_by": created_by }));
+    }
+
+    /// Compresses and hashes what `fill` writes, in one go.
+    fn blob(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Blob> {
+        let partial = self.layout.join("blobs/partial");
+        let file = Hashed::new(BufWriter::new(File::create(&partial)?));
+        let mut inner = Hashed::new(GzEncoder::new(file, Compression::new(3)));
+        fill(&mut inner)?;
+        let diff_id = inner.digest();
+        let mut file = inner.inner.finish()?;
+        file.flush()?;
+        let (digest, size) = (file.digest(), file.bytes);
+        fs::rename(partial, self.blob_path(&digest))?;
+        Ok(Blob { digest, diff_id, size })
+    }
+
+    fn document(&self, document: &Value) -> Result<Blob> {
+        let bytes = serde_json::to_vec(document)?;
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        fs::write(self.blob_path(&digest), &bytes)?;
+        Ok(Blob { diff_id: digest.clone(), digest, size: bytes.len() as u64 })
+    }
+
+    fn blob_path(&self, digest: &str) -> PathBuf {
+        self.layout.join("blobs").join(digest.replace(':', "/"))
+    }
+}
+
+/// The machine's architecture in Go's words, which are OCI's.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn descriptor(media_type: &str, blob: &Blob) -> Value {
+    json!({ "mediaType": media_type, "digest": blob.digest, "size": blob.size })
+}
+
+fn changed(old: &Metadata, now: &Metadata) -> bool {
+    let of = |data: &Metadata| (data.file_type(), data.mode(), data.uid(), data.gid());
+    // The time of a directory changes with its entries, which speak for themselves.
+    let content = |data: &Metadata| (data.len(), data.mtime(), data.mtime_nsec());
+    of(old) != of(now) || (!now.is_dir() && content(old) != content(now))
+}
+
+fn entries(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    let names: io::Result<Vec<_>> = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect();
+    let mut names = names?;
+    names.sort();
+    Ok(names)
+}
+
+/// Appends everything below `root/path` that `wanted` says yes to; parents of what is wanted are not needed in a layer.
+fn append_below<W: Write>(
+    tar: &mut tar::Builder<W>,
+    root: &Path,
+    path: &Path,
+    wanted: &dyn Fn(&Path, &Metadata) -> bool,
+) -> io::Result<()> {
+    for name in entries(&root.join(path))? {
+        let (path, full) = (path.join(&name), root.join(path).join(&name));
+        let metadata = full.symlink_metadata()?;
+        if wanted(&path, &metadata) {
+            append(tar, &path, &full, &metadata)?;
+        }
+        if metadata.is_dir() {
+            append_below(tar, root, &path, wanted)?;
+        }
+    }
+    Ok(())
+}
+
+fn append<W: Write>(tar: &mut tar::Builder<W>, path: &Path, full: &Path, metadata: &Metadata) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_mode(metadata.permissions().mode() & 0o7777);
+    header.set_mtime(MADE);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    if metadata.is_dir() {
+        header.set_entry_type(EntryType::Directory);
+        tar.append_data(&mut header, path, io::empty())
+    } else if metadata.is_symlink() {
+        header.set_entry_type(EntryType::Symlink);
+        tar.append_link(&mut header, path, fs::read_link(full)?)
+    } else if metadata.is_file() {
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(metadata.len());
+        tar.append_data(&mut header, path, BufReader::new(File::open(full)?).take(metadata.len()))
+    } else {
+        Ok(()) // Devices and sockets have no place in our images.
+    }
+}
+
+fn append_whiteouts<W: Write>(tar: &mut tar::Builder<W>, before: &Path, after: &Path, path: &Path) -> io::Result<()> {
+    for name in entries(&before.join(path))? {
+        let below = path.join(&name);
+        let now = after.join(&below).symlink_metadata();
+        let is_directory = |data: Metadata| data.is_dir();
+        if now.is_err() {
+            let mut marker = std::ffi::OsString::from(".wh.");
+            marker.push(&name);
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Regular);
+            header.set_mtime(MADE);
+            header.set_size(0);
+            tar.append_data(&mut header, path.join(marker), io::empty())?;
+        } else if now.is_ok_and(is_directory) && before.join(&below).symlink_metadata().is_ok_and(is_directory) {
+            append_whiteouts(tar, before, after, &below)?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts and hashes what passes through.
+struct Hashed<W> {
+    inner: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W> Hashed<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, hasher: Sha256::new(), bytes: 0 }
+    }
+
+    fn digest(&self) -> String {
+        format!("sha256:{}", hex::encode(self.hasher.clone().finalize()))
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
