@@ -117,19 +117,19 @@ fn what_is_not_stated_becomes_a_gap_and_nothing_is_lost() {
     check(
         &document,
         expect![[r#"
-        generic no-purl 1.0 [] []
-        npm no-version  [] []
-        generic bad-purl 1 [] []
-        deb libc6 2.36 [] []
-        generic   [] []
-        gap unsupported no-purl: the component has no package URL, so no advisory can be matched
-        gap unknown-version no-version: the component has no version
-        gap malformed bad-purl: the package URL is malformed: missing scheme
-        gap malformed components: an entry is not an object
-        gap unsupported a component without a name: the component has no package URL, so no advisory can be matched
-        gap unknown-version a component without a name: the component has no version
-        gap unknown-distribution distro: the bill does not name the distribution of its OS packages
-    "#]],
+            generic no-purl 1.0 [] []
+            npm no-version  [] []
+            generic bad-purl 1 [] []
+            deb libc6 2.36 [] []
+            generic   [] []
+            gap unsupported no-purl: the component has no package URL, so no advisory can be matched
+            gap unknown-version no-version: the component has no version
+            gap malformed bad-purl: `npm/bad` is not a package URL: it does not begin with `pkg:`
+            gap malformed components: an entry is not an object
+            gap unsupported a component without a name: the component has no package URL, so no advisory can be matched
+            gap unknown-version a component without a name: the component has no version
+            gap unknown-distribution distro: the bill does not name the distribution of its OS packages
+        "#]],
     );
 }
 

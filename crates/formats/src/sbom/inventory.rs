@@ -105,6 +105,10 @@ impl Builder {
             package.source = package.source.or(parsed.source);
             package.module = package.module.or(parsed.module);
         }
+        // Tools leave out the source's version where it is the package's own.
+        if let Some(source) = package.source.as_mut().filter(|source| source.version.is_empty()) {
+            source.version.clone_from(&package.version);
+        }
         if package.version.is_empty() {
             self.gap(GapKind::UnknownVersion, &subject, "the component has no version");
         }
