@@ -121,6 +121,9 @@ pub(crate) enum AdvisoriesCommand {
         /// The index to write.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Name every record that could not be used, not only the first few.
+        #[arg(long)]
+        problems: bool,
     },
     /// Says what an index knows, by ecosystem and release.
     Status(IndexArgument),

@@ -48,6 +48,10 @@ const MEMORY_BYTES_MAX: u64 = 4 << 20;
 /// The largest file a cataloger is given. Go binaries of 500 MB exist; beyond this the file is a gap.
 const FILE_BYTES_MAX: u64 = 4 << 30;
 
+/// The most files of one layer that are parsed: three times the largest `node_modules` we know of. What is learned of each
+/// stays in memory.
+const PARSED_FILES_MAX: usize = 300_000;
+
 /// More gaps than this say nothing more; the last one says how many are left out.
 const GAPS_MAX: usize = 200;
 
@@ -238,16 +242,17 @@ impl<'a> LayerReader<'a> {
         }
     }
 
-    /// Whether a wanted file is small enough to be parsed; a gap when not.
+    /// Whether a wanted file is within the bounds of what is parsed; a gap when not.
     fn fits(&mut self, path: &[u8], size: u64) -> bool {
-        if size > FILE_BYTES_MAX {
-            self.gap(
-                GapKind::LimitExceeded,
-                path,
-                &format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read"),
-            );
-        }
-        size <= FILE_BYTES_MAX
+        let reason = if size > FILE_BYTES_MAX {
+            format!("{size} bytes are more than the {FILE_BYTES_MAX} that are read")
+        } else if self.facts.files.len() >= PARSED_FILES_MAX {
+            format!("the layer has more than {PARSED_FILES_MAX} files to parse")
+        } else {
+            return true;
+        };
+        self.gap(GapKind::LimitExceeded, path, &reason);
+        false
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of `file`, split off for its length")]

@@ -20,8 +20,8 @@ use crate::error::ScanError;
 use crate::source::{self, LayerBlob, SourceOptions};
 use crate::spool::TempSpool;
 use crate::target::Target;
-use crate::walk;
 use crate::walk::layer::{LayerError, read_layer, verify_layer};
+use crate::walk::{self, Budget};
 
 /// What inspecting needs besides the target.
 #[derive(Debug)]
@@ -204,13 +204,16 @@ struct CachedLayer {
 }
 
 fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<KnownLayer>, ScanError> {
-    let catalogers = image_catalogers();
-    let spool = spool(options);
+    let reading = Reading {
+        catalogers: image_catalogers(),
+        spool: spool(options),
+        budget: Budget::default(),
+        cache: options.cache.as_ref(),
+    };
     let read = |blob: &LayerBlob| -> Result<KnownLayer, LayerError> {
-        let cached = options.cache.as_ref().and_then(|cache| known_layer(blob, cache).transpose()).transpose()?;
-        let CachedLayer { size, facts } = match cached {
-            Some(cached) => cached,
-            None => new_layer(blob, &catalogers, &spool, options.cache.as_ref())?,
+        let CachedLayer { size, facts } = match reading.known(blob)? {
+            Some(known) => known,
+            None => reading.fresh(blob)?,
         };
         let layer = Layer {
             diff_id: blob.expected_diff_id.clone(),
@@ -221,38 +224,42 @@ fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<Know
         };
         Ok(KnownLayer { layer, facts })
     };
-    let results = walk::in_parallel(blobs, |blob| blob.size.unwrap_or(0), read);
-    results.into_iter().map(|result| result.map_err(ScanError::from)).collect()
+    Ok(walk::try_in_parallel(blobs, |blob| blob.size.unwrap_or(0), read)?)
 }
 
-fn new_layer(
-    blob: &LayerBlob,
-    catalogers: &[Cataloger],
-    spool: &TempSpool,
-    cache: Option<&Cache>,
-) -> Result<CachedLayer, LayerError> {
-    let stamp = blob.stamp();
-    let read = read_layer(blob, catalogers, spool)?;
-    let layer = CachedLayer { size: read.size, facts: read.facts };
-    if let Some(cache) = cache {
-        cache.put(Kind::Layer, &read.diff_id.hex(), &layer).ok();
-        remember_verified(blob, stamp, cache);
-    }
-    Ok(layer)
+/// What reading the layers of one image needs.
+struct Reading<'a> {
+    catalogers: Vec<Cataloger>,
+    spool: TempSpool,
+    budget: Budget,
+    cache: Option<&'a Cache>,
 }
 
-/// A layer whose content was seen before. What is known under a digest is used only for bytes that have it: they are
-/// hashed again unless the same file (or the same blob of a registry) was verified earlier.
-fn known_layer(blob: &LayerBlob, cache: &Cache) -> Result<Option<CachedLayer>, LayerError> {
-    let Some(known) = cache.get::<CachedLayer>(Kind::Layer, &blob.expected_diff_id.hex()) else { return Ok(None) };
-    let stamp = blob.stamp();
-    let verified =
-        stamp.as_ref().is_some_and(|stamp| cache.get::<()>(Kind::Verified, &verified_key(blob, stamp)).is_some());
-    if !verified {
-        verify_layer(blob)?;
-        remember_verified(blob, stamp, cache);
+impl Reading<'_> {
+    fn fresh(&self, blob: &LayerBlob) -> Result<CachedLayer, LayerError> {
+        let stamp = blob.stamp();
+        let read = read_layer(blob, &self.catalogers, &self.spool, &self.budget)?;
+        let layer = CachedLayer { size: read.size, facts: read.facts };
+        if let Some(cache) = self.cache {
+            cache.put(Kind::Layer, &read.diff_id.hex(), &layer).ok();
+            remember_verified(blob, stamp, cache);
+        }
+        Ok(layer)
     }
-    Ok(Some(known))
+
+    /// A layer whose content was seen before. What is known under a digest is used only for bytes that have it: they are
+    /// hashed again unless the same file (or the same blob of a registry) was verified earlier.
+    fn known(&self, blob: &LayerBlob) -> Result<Option<CachedLayer>, LayerError> {
+        let Some(cache) = self.cache else { return Ok(None) };
+        let Some(known) = cache.get::<CachedLayer>(Kind::Layer, &blob.expected_diff_id.hex()) else { return Ok(None) };
+        let stamp = blob.stamp();
+        let is_verified = |stamp: &String| cache.get::<()>(Kind::Verified, &verified_key(blob, stamp)).is_some();
+        if !stamp.as_ref().is_some_and(is_verified) {
+            verify_layer(blob, &self.budget)?;
+            remember_verified(blob, stamp, cache);
+        }
+        Ok(Some(known))
+    }
 }
 
 fn remember_verified(blob: &LayerBlob, stamp: Option<String>, cache: &Cache) {

@@ -20,7 +20,7 @@ use crate::console::{COULD_NOT_TELL, Failure, Hint, note, progress, write};
 /// Runs one of the advisory commands.
 pub(crate) fn run(command: AdvisoriesCommand) -> Result<u8, Failure> {
     match command {
-        AdvisoriesCommand::Build { from, out } => built(&from, &out),
+        AdvisoriesCommand::Build { from, out, problems } => built(&from, &out, problems),
         AdvisoriesCommand::Status(argument) => {
             let index = super::index(argument.index.as_deref())?;
             write(&status(&index)?, None)?;
@@ -46,7 +46,10 @@ fn opened(path: &Path) -> Result<Index, Failure> {
     Index::open(path).map_err(|error| Failure { hint: error.hint(), error: error.into() })
 }
 
-fn built(from: &[std::path::PathBuf], out: &Path) -> Result<u8, Failure> {
+/// How many unusable records are named unless all are asked for: enough to see what is wrong with a feed.
+const PROBLEMS_SHOWN: usize = 5;
+
+fn built(from: &[std::path::PathBuf], out: &Path, every_problem: bool) -> Result<u8, Failure> {
     let bar = progress("compiling advisories".into());
     let result = build(from, out, &BuildOptions::default());
     bar.finish_and_clear();
@@ -54,12 +57,13 @@ fn built(from: &[std::path::PathBuf], out: &Path) -> Result<u8, Failure> {
     for (path, why) in &summary.skipped {
         note(&format!("passed over `{}`: {why}", path.display()));
     }
-    for problem in &summary.problems {
+    let shown = if every_problem { usize::MAX } else { PROBLEMS_SHOWN };
+    for problem in summary.problems.iter().take(shown) {
         note(&format!("{}: {}: {}", problem.file.display(), problem.record, problem.detail));
     }
-    let unshown = summary.problem_count.saturating_sub(summary.problems.len() as u64);
+    let unshown = summary.problem_count.saturating_sub(summary.problems.len().min(shown) as u64);
     if unshown > 0 {
-        note(&format!("{unshown} more records could not be used"));
+        note(&format!("{unshown} more records, or parts of them, could not be used; `--problems` names them"));
     }
     let megabytes = summary.bytes as f64 / 1e6;
     let line = format!(

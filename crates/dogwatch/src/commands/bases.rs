@@ -18,7 +18,8 @@ pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
     match command {
         BasesCommand::Add { name, target, source } => {
             let target = super::target(&target, &source)?;
-            let artifact = inspect(&target, &super::inspect_options(&source)?).map_err(super::scan::failed)?.artifact;
+            let artifact =
+                inspect(&target, &super::inspect_options(&source)?).map_err(super::scan::failed(&target))?.artifact;
             if artifact.layers.is_empty() {
                 return Err(anyhow::anyhow!("`{target}` has no layers, so nothing can be built on it").into());
             }

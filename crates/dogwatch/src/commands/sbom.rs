@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
     let target = super::target(&arguments.target, &arguments.source)?;
     let options = super::inspect_options(&arguments.source)?;
     let bar = progress(format!("looking into {target}"));
-    let inspection = inspect(&target, &options).map_err(super::scan::failed);
+    let inspection = inspect(&target, &options).map_err(super::scan::failed(&target));
     bar.finish_and_clear();
     let report = inventory_report(&inspection?, Timestamp::now());
     let default = vec![Output { format: Format::Cyclonedx, file: None }];

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
         judged(&arguments, &target, &options)?
     };
     if let Some(path) = &arguments.integrity_model {
-        let model = inspection.integrity_model(&options).map_err(failed)?;
+        let model = inspection.integrity_model(&options).map_err(failed(&target))?;
         write(&json::write_integrity_model(&model), Some(path))?;
     }
     if let Some(id) = &arguments.explain {
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
 /// Inspects without judging.
 fn look(target: &Target, options: &InspectOptions) -> Result<Inspection, Failure> {
     let bar = progress(format!("looking into {target}"));
-    let inspection = inspect(target, options).map_err(failed);
+    let inspection = inspect(target, options).map_err(failed(target));
     bar.finish_and_clear();
     inspection
 }
@@ -82,7 +82,7 @@ fn judged(
     let before = arguments.compare_to.as_deref().map(|text| earlier(text, arguments, options, &judge)).transpose()?;
     judge.compare_to = before.as_ref();
     let bar = progress(format!("scanning {target}"));
-    let result = scan(target, options, &judge).map_err(failed);
+    let result = scan(target, options, &judge).map_err(failed(target));
     bar.finish_and_clear();
     let (report, inspection) = result?;
     Ok((report, inspection, shorthand.failed_exit_code.try_into().unwrap_or(1)))
@@ -103,7 +103,7 @@ fn earlier(
         });
     }
     let target = super::target(text, &arguments.source)?;
-    Ok(scan(&target, options, judge).map_err(failed)?.0)
+    Ok(scan(&target, options, judge).map_err(failed(&target))?.0)
 }
 
 fn explain(report: &ScanReport, id: &str) -> Result<(), Failure> {
@@ -156,9 +156,12 @@ fn exit_code(report: &ScanReport, failed: u8) -> u8 {
     }
 }
 
-/// A failed scan with its hint.
-pub(super) fn failed(error: ScanError) -> Failure {
-    Failure { hint: error.hint(), error: error.into() }
+/// A failed scan of a target with its hint.
+pub(super) fn failed(target: &Target) -> impl Fn(ScanError) -> Failure {
+    move |error| {
+        let hint = error.hint();
+        Failure { error: anyhow::Error::new(error).context(format!("could not scan `{target}`")), hint }
+    }
 }
 
 /// Names and texts as loaders want them.

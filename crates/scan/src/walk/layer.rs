@@ -13,7 +13,7 @@ use inventory::layer::{FileContent, LayerFacts, LayerReader, MissedLink};
 use inventory::tar::{Header, Kind, TarReader};
 use model::digest::Digest;
 
-use super::stages::{self, Sums};
+use super::stages::{self, Budget, Sums};
 use crate::source::LayerBlob;
 
 /// One layer, read and verified.
@@ -67,7 +67,12 @@ pub enum LayerError {
 ///
 /// Fails when the bytes cannot be read or are not those that the image promises. Files that a cataloger cannot understand
 /// are gaps in the result.
-pub fn read_layer(blob: &LayerBlob, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<ReadLayer, LayerError> {
+pub fn read_layer(
+    blob: &LayerBlob,
+    catalogers: &[Cataloger],
+    spool: &dyn Spool,
+    budget: &Budget,
+) -> Result<ReadLayer, LayerError> {
     let number = blob.index + 1;
     if blob.is_encrypted() {
         let digest = blob.expected_digest.clone().unwrap_or_else(|| blob.expected_diff_id.clone());
@@ -75,20 +80,20 @@ pub fn read_layer(blob: &LayerBlob, catalogers: &[Cataloger], spool: &dyn Spool)
     }
     let unreadable = |source| LayerError::Unreadable { number, digest: blob.expected_diff_id.clone(), source };
     let mut reader = LayerReader::new(catalogers, spool);
-    let sums = pass(blob, |stream, random| walk(stream, &mut reader, random)).map_err(unreadable)?;
+    let sums = pass(blob, budget, |stream, random| walk(stream, &mut reader, random)).map_err(unreadable)?;
     check(number, blob.expected_digest.as_ref(), &sums.digest)?;
     check(number, Some(&blob.expected_diff_id), &sums.diff_id)?;
     if !reader.missed().is_empty() {
-        pass(blob, |stream, random| walk_missed(stream, &mut reader, random)).map_err(unreadable)?;
+        pass(blob, budget, |stream, random| walk_missed(stream, &mut reader, random)).map_err(unreadable)?;
     }
     Ok(ReadLayer { facts: reader.finish(), digest: sums.digest, diff_id: sums.diff_id, size: sums.size })
 }
 
 /// Reads a layer's bytes only to compute its digests: what is in it is known already under `expected_diff_id`.
-pub fn verify_layer(blob: &LayerBlob) -> Result<(), LayerError> {
+pub fn verify_layer(blob: &LayerBlob, budget: &Budget) -> Result<(), LayerError> {
     let number = blob.index + 1;
     let unreadable = |source| LayerError::Unreadable { number, digest: blob.expected_diff_id.clone(), source };
-    let sums = pass(blob, |_, _| Ok(())).map_err(unreadable)?;
+    let sums = pass(blob, budget, |_, _| Ok(())).map_err(unreadable)?;
     check(number, blob.expected_digest.as_ref(), &sums.digest)?;
     check(number, Some(&blob.expected_diff_id), &sums.diff_id)
 }
@@ -103,11 +108,15 @@ fn check(number: u32, expected: Option<&Digest>, found: &Digest) -> Result<(), L
 /// Where the uncompressed layer lies on disk, if it does.
 type Range = Option<(Arc<File>, u64)>;
 
-fn pass(blob: &LayerBlob, walk: impl FnOnce(&mut dyn BufRead, Range) -> io::Result<()>) -> io::Result<Sums> {
+fn pass(
+    blob: &LayerBlob,
+    budget: &Budget,
+    walk: impl FnOnce(&mut dyn BufRead, Range) -> io::Result<()>,
+) -> io::Result<Sums> {
     let stored = blob.open()?;
     let range = blob.file_range().map(|(file, offset, _)| (file, offset));
     std::thread::scope(|scope| {
-        let mut stages = stages::start(scope, stored);
+        let mut stages = stages::start(scope, stored, budget);
         walk(&mut stages.bytes, range)?;
         stages.finish()
     })

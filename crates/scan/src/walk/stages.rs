@@ -1,6 +1,7 @@
 //! The stages before the walk: read and inflate on one thread, hash on the next.
 
 use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -25,6 +26,27 @@ const LAYER_BYTES_MAX: u64 = 64 << 30;
 const EXPANSION_MAX: u64 = 250;
 const EXPANSION_CHECKED_FROM: u64 = 4 << 30;
 
+/// The most bytes all layers of one image may expand to, so that many layers, each within its own bound, cannot keep a scan
+/// busy for days. The largest images in use are a tenth of it.
+const IMAGE_BYTES_MAX: u64 = 512 << 30;
+
+/// How many bytes the layers of one image may still expand to, together.
+#[derive(Debug)]
+pub struct Budget(AtomicU64);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(AtomicU64::new(IMAGE_BYTES_MAX))
+    }
+}
+
+impl Budget {
+    /// Takes bytes off; false when there are not that many left.
+    fn spend(&self, bytes: u64) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+}
+
 type Chunk = io::Result<Vec<u8>>;
 
 /// What the stages found out about one layer.
@@ -46,11 +68,15 @@ pub(super) struct Stages<'scope> {
 }
 
 /// Starts the stages for one stored layer.
-pub(super) fn start<'scope>(scope: &'scope Scope<'scope, '_>, stored: Box<dyn Read + Send>) -> Stages<'scope> {
+pub(super) fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    stored: Box<dyn Read + Send>,
+    budget: &'scope Budget,
+) -> Stages<'scope> {
     let (inflated, to_hash) = bounded(QUEUE_CHUNKS);
     let (hashed, to_walk) = bounded(QUEUE_CHUNKS);
     let (spent, fresh) = bounded(2 * QUEUE_CHUNKS + 2);
-    let inflate = scope.spawn(move || inflate(stored, &inflated, &fresh));
+    let inflate = scope.spawn(move || inflate(stored, budget, &inflated, &fresh));
     let hash = scope.spawn(move || hash(&to_hash, &hashed));
     Stages { bytes: ChunkReader { chunks: to_walk, spent, chunk: Vec::new(), position: 0 }, inflate, hash }
 }
@@ -75,7 +101,12 @@ impl Stages<'_> {
 }
 
 /// First stage. Returns the digest of the stored bytes, or none when they are not compressed.
-fn inflate(mut stored: Box<dyn Read + Send>, out: &Sender<Chunk>, fresh: &Receiver<Vec<u8>>) -> Option<Digest> {
+fn inflate(
+    mut stored: Box<dyn Read + Send>,
+    budget: &Budget,
+    out: &Sender<Chunk>,
+    fresh: &Receiver<Vec<u8>>,
+) -> Option<Digest> {
     let mut head = [0; Compression::MAGIC_BYTES];
     let head_size = match fill(&mut stored, &mut head) {
         Ok(size) => size,
@@ -91,9 +122,9 @@ fn inflate(mut stored: Box<dyn Read + Send>, out: &Sender<Chunk>, fresh: &Receiv
             return None;
         }
     };
-    let whole = io::Cursor::new(head[..head_size].to_vec()).chain(stored);
+    let mut whole = io::Cursor::new(head[..head_size].to_vec()).chain(stored);
     if compression == Compression::None {
-        pump(whole, || u64::MAX, out, fresh);
+        pump(&mut whole, |_| u64::MAX, budget, out, fresh);
         return None;
     }
     let hashing = Hashing { inner: whole, hasher: Sha256::new(), count: 0 };
@@ -101,7 +132,9 @@ fn inflate(mut stored: Box<dyn Read + Send>, out: &Sender<Chunk>, fresh: &Receiv
     let mut hashing = match compression {
         Compression::Zstd => match zstd::stream::read::Decoder::with_buffer(buffered) {
             Ok(mut decoder) => {
-                pump_counted(&mut decoder, |decoder| decoder.get_ref().get_ref().count, out, fresh);
+                if !pump(&mut decoder, |decoder| decoder.get_ref().get_ref().count, budget, out, fresh) {
+                    return None;
+                }
                 decoder.finish().into_inner()
             }
             Err(error) => {
@@ -111,7 +144,9 @@ fn inflate(mut stored: Box<dyn Read + Send>, out: &Sender<Chunk>, fresh: &Receiv
         },
         _ => {
             let mut decoder = MultiGzDecoder::new(buffered.into_inner());
-            pump_counted(&mut decoder, |decoder| decoder.get_ref().count, out, fresh);
+            if !pump(&mut decoder, |decoder| decoder.get_ref().count, budget, out, fresh) {
+                return None;
+            }
             decoder.into_inner()
         }
     };
@@ -120,17 +155,15 @@ fn inflate(mut stored: Box<dyn Read + Send>, out: &Sender<Chunk>, fresh: &Receiv
     Some(Digest::from_bytes(hashing.hasher.finalize().into()))
 }
 
-fn pump(mut reader: impl Read, read_so_far: impl Fn() -> u64, out: &Sender<Chunk>, fresh: &Receiver<Vec<u8>>) {
-    pump_counted(&mut reader, |_| read_so_far(), out, fresh);
-}
-
-/// Moves everything from `reader` to `out` in chunks, watching how far it expands. Stops when nobody listens any more.
-fn pump_counted<R: Read>(
+/// Moves everything from `reader` to `out` in chunks, watching how far it expands. False when it did not come to the end:
+/// reading failed (`out` knows why), or nobody listens any more.
+fn pump<R: Read>(
     reader: &mut R,
     stored_bytes: impl Fn(&R) -> u64,
+    budget: &Budget,
     out: &Sender<Chunk>,
     fresh: &Receiver<Vec<u8>>,
-) {
+) -> bool {
     let mut total = 0u64;
     loop {
         let mut chunk = fresh.try_recv().unwrap_or_default();
@@ -144,19 +177,23 @@ fn pump_counted<R: Read>(
                     format!("it expands to more than {total} bytes, {} times what is stored", total / stored),
                 ));
             }
+            if !budget.spend(count as u64) {
+                let detail = format!("the layers of the image expand to more than {IMAGE_BYTES_MAX} bytes together");
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, detail));
+            }
             Ok(count)
         });
         match result {
-            Ok(0) => return,
+            Ok(0) => return true,
             Ok(count) => {
                 chunk.truncate(count);
                 if out.send(Ok(chunk)).is_err() {
-                    return;
+                    return false;
                 }
             }
             Err(error) => {
                 let _ = out.send(Err(error));
-                return;
+                return false;
             }
         }
     }
