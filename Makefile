@@ -3,12 +3,13 @@
 #   make demo                scan a real image, put together here; from clone to verdict in minutes
 #   make demo IMAGE=name     scan that image instead (any target of `dogwatch scan`)
 #   make test                what the pipeline runs: format, lints, licences, all tests, end to end
-#   make fuzz                every fuzz target, longer than the tests do
+#   make fuzz                every fuzz target for a minute (FUZZ_SECONDS=n for longer)
 #   make bench               the figures that docs/PERFORMANCE.md quotes
 #
 # The work is in xtask, in Rust.
 
 IMAGE ?=
+FUZZ_SECONDS ?= 60
 
 .PHONY: demo test fuzz bench linker
 
@@ -19,7 +20,7 @@ test: linker
 	@cargo xtask test
 
 fuzz: linker
-	@cargo xtask fuzz
+	@cargo xtask fuzz --seconds $(FUZZ_SECONDS)
 
 bench: linker
 	@cargo xtask bench
