@@ -57,26 +57,34 @@ fn the_built_in_policy_on_an_old_image() {
         &PolicySet::built_in(),
         &Exceptions::default(),
         expect![[r#"
-        Failed
-        Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14
-        Deny no-known-exploited critical CVE-2023-4863 libwebp7
-        Deny no-known-exploited critical CVE-2023-4911 libc6
-        Deny no-malicious-packages critical MAL-2024-10238 123bla
-        Deny no-fixable-critical critical CVE-2024-45490 libexpat1
-        Warn fix-high high CVE-2023-38545 curl
-        Warn fix-high high CVE-2023-44487 libnghttp2-14
-        Warn fix-high high CVE-2023-50447 pillow
-        Warn fix-high high CVE-2023-52425 libexpat1
-        Warn fix-high high CVE-2023-6246 libc6
-        Warn fix-high high CVE-2024-2961 libc6
-        Warn fix-high high CVE-2024-33601 libc6
-        Warn fix-high high CVE-2024-33602 libc6
-        Warn fix-high high CVE-2024-34459 libxml2
-        Warn fix-high high CVE-2024-45491 libexpat1
-        Warn fix-high high CVE-2024-45492 libexpat1
-        Warn not-as-root medium
-        Warn complete-knowledge low
-    "#]],
+            Failed
+            Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14
+            Deny no-known-exploited critical CVE-2023-4863 libwebp7
+            Deny no-known-exploited critical CVE-2023-4911 libc6
+            Deny no-malicious-packages critical MAL-2024-10238 123bla
+            Deny no-fixable-critical critical CVE-2024-45490 libexpat1
+            Warn fix-high high CVE-2023-38545 curl
+            Warn fix-high high CVE-2023-44487 libnghttp2-14
+            Warn fix-high high CVE-2023-50447 pillow
+            Warn fix-high high CVE-2023-52425 libexpat1
+            Warn fix-high high CVE-2023-6246 libc6
+            Warn fix-high high CVE-2024-2961 libc6
+            Warn fix-high high CVE-2024-33601 libc6
+            Warn fix-high high CVE-2024-33602 libc6
+            Warn fix-high high CVE-2024-34459 libxml2
+            Warn fix-high high CVE-2024-45491 libexpat1
+            Warn fix-high high CVE-2024-45492 libexpat1
+            Warn fix-unrated unknown CVE-2023-38546 curl
+            Warn fix-unrated unknown CVE-2023-39615 libxml2
+            Warn fix-unrated unknown CVE-2023-45322 libxml2
+            Warn fix-unrated unknown CVE-2023-4863 libwebp7
+            Warn fix-unrated unknown CVE-2023-4911 libc6
+            Warn fix-unrated unknown CVE-2024-28757 libexpat1
+            Warn fix-unrated unknown CVE-2024-33599 libc6
+            Warn fix-unrated unknown CVE-2024-33600 libc6
+            Warn not-as-root medium
+            Warn complete-knowledge low
+        "#]],
     );
 }
 
@@ -230,33 +238,41 @@ accepted_at: { epss: 0.0000001 }
         &PolicySet::built_in(),
         &exceptions(&text),
         expect![[r#"
-        Failed
-        Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14 (excused by EX-1)
-        Deny no-known-exploited critical CVE-2023-4863 libwebp7 (excused by EX-1)
-        Deny no-known-exploited critical CVE-2023-4911 libc6
-        Deny no-malicious-packages critical MAL-2024-10238 123bla (excused by EX-6)
-        Deny no-fixable-critical critical CVE-2024-45490 libexpat1
-        Warn fix-high high CVE-2023-38545 curl
-        Warn fix-high high CVE-2023-44487 libnghttp2-14 (excused by EX-1)
-        Warn fix-high high CVE-2023-50447 pillow
-        Warn fix-high high CVE-2023-52425 libexpat1
-        Warn fix-high high CVE-2023-6246 libc6
-        Warn fix-high high CVE-2024-2961 libc6
-        Warn fix-high high CVE-2024-33601 libc6
-        Warn fix-high high CVE-2024-33602 libc6
-        Warn fix-high high CVE-2024-34459 libxml2
-        Warn fix-high high CVE-2024-45491 libexpat1
-        Warn fix-high high CVE-2024-45492 libexpat1
-        Warn not-as-root medium (excused by EX-5)
-        Warn complete-knowledge low
-        exception EX-1 Applied 3 until 2026-11-23T00:00:00Z
-        exception EX-2 Expired 1 until 2026-11-22T11:59:59Z
-        exception EX-3 Voided 1 until 2027-01-02T00:00:00Z
-        exception EX-4 Unused 0 until 2027-01-02T00:00:00Z
-        exception EX-5 Applied 1 until 2027-01-02T00:00:00Z
-        exception EX-6 Applied 1 until 2027-01-02T00:00:00Z
-        exception EX-6 Voided 1 until 2027-01-02T00:00:00Z
-    "#]],
+            Failed
+            Deny no-known-exploited critical CVE-2023-44487 libnghttp2-14 (excused by EX-1)
+            Deny no-known-exploited critical CVE-2023-4863 libwebp7 (excused by EX-1)
+            Deny no-known-exploited critical CVE-2023-4911 libc6
+            Deny no-malicious-packages critical MAL-2024-10238 123bla (excused by EX-6)
+            Deny no-fixable-critical critical CVE-2024-45490 libexpat1
+            Warn fix-high high CVE-2023-38545 curl
+            Warn fix-high high CVE-2023-44487 libnghttp2-14 (excused by EX-1)
+            Warn fix-high high CVE-2023-50447 pillow
+            Warn fix-high high CVE-2023-52425 libexpat1
+            Warn fix-high high CVE-2023-6246 libc6
+            Warn fix-high high CVE-2024-2961 libc6
+            Warn fix-high high CVE-2024-33601 libc6
+            Warn fix-high high CVE-2024-33602 libc6
+            Warn fix-high high CVE-2024-34459 libxml2
+            Warn fix-high high CVE-2024-45491 libexpat1
+            Warn fix-high high CVE-2024-45492 libexpat1
+            Warn fix-unrated unknown CVE-2023-38546 curl
+            Warn fix-unrated unknown CVE-2023-39615 libxml2
+            Warn fix-unrated unknown CVE-2023-45322 libxml2
+            Warn fix-unrated unknown CVE-2023-4863 libwebp7 (excused by EX-1)
+            Warn fix-unrated unknown CVE-2023-4911 libc6
+            Warn fix-unrated unknown CVE-2024-28757 libexpat1
+            Warn fix-unrated unknown CVE-2024-33599 libc6
+            Warn fix-unrated unknown CVE-2024-33600 libc6
+            Warn not-as-root medium (excused by EX-5)
+            Warn complete-knowledge low
+            exception EX-1 Applied 4 until 2026-11-23T00:00:00Z
+            exception EX-2 Expired 2 until 2026-11-22T11:59:59Z
+            exception EX-3 Voided 1 until 2027-01-02T00:00:00Z
+            exception EX-4 Unused 0 until 2027-01-02T00:00:00Z
+            exception EX-5 Applied 1 until 2027-01-02T00:00:00Z
+            exception EX-6 Applied 1 until 2027-01-02T00:00:00Z
+            exception EX-6 Voided 1 until 2027-01-02T00:00:00Z
+        "#]],
     );
 }
 
