@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 
 use advisories::{BuildOptions, Index, build};
 use dogwatch_assessment::vulnerability::{AssessOptions, assess};
-use model::artifact::Origin;
 use model::finding::Finding;
 use model::inventory::Inventory;
-use model::package::{Package, PackageId};
 use model::purl;
 
 fn fixture(name: &str) -> PathBuf {
@@ -28,24 +26,7 @@ fn index(records: &str) -> Index {
 /// The findings of one package, alone on a host of the distribution that its URL names.
 fn findings(index: &Index, text: &str) -> Vec<Finding> {
     let parsed = purl::parse(text).unwrap();
-    let package = Package {
-        id: PackageId(0),
-        kind: parsed.kind,
-        name: parsed.name,
-        version: parsed.version,
-        purl: text.to_owned(),
-        arch: parsed.arch,
-        source: parsed.source,
-        module: parsed.module,
-        licenses: Vec::new(),
-        evidence: Vec::new(),
-        layer: None,
-        origin: Origin::Unknown,
-        provides: Vec::new(),
-        depends_on: Vec::new(),
-        development: false,
-        cataloger: "purl".into(),
-    };
+    let package = parsed.package(text);
     let inventory = Inventory { distro: parsed.distro, packages: vec![package], gaps: Vec::new() };
     assess(&inventory, index, &AssessOptions::default()).unwrap().findings
 }

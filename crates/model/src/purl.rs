@@ -11,8 +11,9 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::artifact::Origin;
 use crate::distro::Distro;
-use crate::package::{Package, PackageType, SourcePackage};
+use crate::package::{Package, PackageId, PackageType, SourcePackage};
 
 /// What a package URL is made of, in the model's own terms (see [`Package`] for how each is written).
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,30 @@ pub struct ParsedPurl {
     pub source: Option<SourcePackage>,
     /// The rpm module.
     pub module: Option<String>,
+}
+
+impl ParsedPurl {
+    /// The package it names, alone: of an inventory it would be the first.
+    pub fn package(&self, purl: &str) -> Package {
+        Package {
+            id: PackageId(0),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            purl: purl.to_owned(),
+            arch: self.arch.clone(),
+            source: self.source.clone(),
+            module: self.module.clone(),
+            licenses: Vec::new(),
+            evidence: Vec::new(),
+            layer: None,
+            origin: Origin::Unknown,
+            provides: Vec::new(),
+            depends_on: Vec::new(),
+            development: false,
+            cataloger: "purl".into(),
+        }
+    }
 }
 
 /// Why a text is not a package URL.

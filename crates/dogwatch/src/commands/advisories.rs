@@ -9,7 +9,6 @@ use anyhow::Context;
 use formats::printable::printable;
 use model::ecosystem::{Query, queries};
 use model::finding::Score;
-use model::package::{Package, PackageId};
 use model::purl;
 use model::report::CoverageState;
 use model::version::{Scheme, compare};
@@ -184,24 +183,7 @@ fn score_words(score: &Score) -> String {
 
 fn searched(index: &Index, text: &str) -> Result<u8, Failure> {
     let parsed = purl::parse(text)?;
-    let package = Package {
-        id: PackageId(0),
-        kind: parsed.kind,
-        name: parsed.name,
-        version: parsed.version,
-        purl: text.to_owned(),
-        arch: parsed.arch,
-        source: parsed.source,
-        module: parsed.module,
-        licenses: Vec::new(),
-        evidence: Vec::new(),
-        layer: None,
-        origin: model::artifact::Origin::Unknown,
-        provides: Vec::new(),
-        depends_on: Vec::new(),
-        development: false,
-        cataloger: "purl".into(),
-    };
+    let package = parsed.package(text);
     let queries = queries(&package, parsed.distro.as_ref());
     if queries.is_empty() {
         let hint = "OS packages need their distribution: `pkg:deb/debian/openssl@3.0.9-1?distro=debian-12`".to_owned();
