@@ -70,7 +70,7 @@ fn advised_version<'a>(kind: &PackageType, version: &'a str) -> &'a str {
             version.split_once('-').filter(|(_, rest)| is_platform(rest)).map_or(version, |(gem, _)| gem)
         }
         // The build's revision, `1.25.3-4`.
-        PackageType::Other(kind) if kind == "bitnami" => {
+        PackageType::Bitnami => {
             version.rsplit_once('-').filter(|(_, n)| is_number(n)).map_or(version, |(application, _)| application)
         }
         _ => version,
@@ -110,7 +110,18 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
             PackageType::Gem => "RubyGems",
             PackageType::Composer => "Packagist",
             PackageType::NuGet => "NuGet",
-            PackageType::Other(kind) if kind == "bitnami" => "Bitnami",
+            PackageType::Hex => "Hex",
+            PackageType::Pub => "Pub",
+            PackageType::Swift => "SwiftURL",
+            PackageType::Cran => "CRAN",
+            PackageType::Bioconductor => "Bioconductor",
+            // The compiler is installed as a library, too, and has advisories of its own.
+            PackageType::Hackage if package.name == "ghc" => "GHC",
+            PackageType::Hackage => "Hackage",
+            PackageType::Julia => "Julia",
+            PackageType::Conan => "ConanCenter",
+            PackageType::GitHubActions => "GitHub Actions",
+            PackageType::Bitnami => "Bitnami",
             PackageType::Other(kind) if kind == "dhi" => "DHI",
             PackageType::Other(_) => return None,
         }
@@ -200,7 +211,9 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
         "PyPI" => Scheme::PyPi,
         "Maven" => Scheme::Maven,
         "Go" => Scheme::Golang,
-        "crates.io" | "Bitnami" | "DHI" | "SwiftURL" | "Hex" | "Pub" => Scheme::Semver,
+        "crates.io" | "Bitnami" | "DHI" | "SwiftURL" | "Hex" | "Pub" | "Julia" | "GitHub Actions" => Scheme::Semver,
+        "CRAN" | "Bioconductor" => Scheme::Cran,
+        "Hackage" | "GHC" => Scheme::Hackage,
         "RubyGems" => Scheme::Gem,
         "Packagist" => Scheme::Composer,
         "NuGet" => Scheme::NuGet,
@@ -208,11 +221,16 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
     })
 }
 
-/// A package name as the index stores it: PyPI by PEP 503, NuGet and Packagist without regard to case.
+/// A package name as the index stores it: PyPI by PEP 503; NuGet, Packagist, GitHub Actions and Swift's repositories without
+/// regard to case, the last also without the scheme and `.git` that some write.
 pub fn normalise_name(ecosystem: &str, name: &str) -> String {
     match ecosystem {
         "PyPI" => pep503(name),
-        "NuGet" | "Packagist" => name.to_lowercase(),
+        "NuGet" | "Packagist" | "GitHub Actions" => name.to_lowercase(),
+        "SwiftURL" => {
+            let name = name.split_once("://").map_or(name, |(_, name)| name);
+            name.strip_suffix(".git").unwrap_or(name).to_lowercase()
+        }
         _ => name.to_owned(),
     }
 }
@@ -256,6 +274,32 @@ mod tests {
             assert_eq!(of_distro(&distro(id, version)).as_deref(), Some(expected));
         }
         assert_eq!(of_distro(&Distro { id: "debian".into(), ..Distro::default() }), None, "testing has no release");
+    }
+
+    #[test]
+    fn every_language_has_its_ecosystem_and_order() {
+        for (purl, ecosystem, name, scheme) in [
+            ("pkg:gem/nokogiri@1.15.4", "RubyGems", "nokogiri", Scheme::Gem),
+            ("pkg:composer/Symfony/http-kernel@v5.4.1", "Packagist", "symfony/http-kernel", Scheme::Composer),
+            ("pkg:nuget/Newtonsoft.Json@13.0.1", "NuGet", "newtonsoft.json", Scheme::NuGet),
+            ("pkg:hex/plug@1.15.0", "Hex", "plug", Scheme::Semver),
+            ("pkg:pub/http@0.13.3", "Pub", "http", Scheme::Semver),
+            ("pkg:swift/github.com/Apple/swift-nio@2.40.0", "SwiftURL", "github.com/apple/swift-nio", Scheme::Semver),
+            ("pkg:cran/jsonlite@1.8.4", "CRAN", "jsonlite", Scheme::Cran),
+            ("pkg:bioconductor/Biobase@2.58.0", "Bioconductor", "Biobase", Scheme::Cran),
+            ("pkg:hackage/aeson@2.0.1.0", "Hackage", "aeson", Scheme::Hackage),
+            ("pkg:hackage/ghc@9.2.4", "GHC", "ghc", Scheme::Hackage),
+            ("pkg:julia/HTTP@1.10.0", "Julia", "HTTP", Scheme::Semver),
+            ("pkg:githubactions/Actions/checkout@v4", "GitHub Actions", "actions/checkout", Scheme::Semver),
+            ("pkg:bitnami/nginx@1.25.3-4", "Bitnami", "nginx", Scheme::Semver),
+        ] {
+            let package = crate::purl::parse(purl).expect("a purl").package(purl);
+            let asked = queries(&package, None);
+            assert_eq!((asked[0].ecosystem.as_str(), asked[0].name.as_str()), (ecosystem, name), "{purl}");
+            assert_eq!(scheme_of(ecosystem), Some(scheme), "{purl}");
+            assert!(crate::version::Version::parse_lenient(scheme, &asked[0].version).is_ok(), "{purl}");
+        }
+        assert_eq!(normalise_name("SwiftURL", "https://github.com/apple/swift-nio.git"), "github.com/apple/swift-nio");
     }
 
     #[test]

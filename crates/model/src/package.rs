@@ -108,6 +108,26 @@ pub enum PackageType {
     Composer,
     /// .NET.
     NuGet,
+    /// Erlang and Elixir.
+    Hex,
+    /// Dart and Flutter.
+    Pub,
+    /// Swift, named by the repository without its scheme: `github.com/apple/swift-nio`.
+    Swift,
+    /// R.
+    Cran,
+    /// R, from Bioconductor.
+    Bioconductor,
+    /// Haskell.
+    Hackage,
+    /// Julia.
+    Julia,
+    /// C and C++.
+    Conan,
+    /// GitHub Actions, named `owner/repository`.
+    GitHubActions,
+    /// Components in Bitnami's images.
+    Bitnami,
     /// Any other purl type; nothing is matched for it.
     Other(String),
 }
@@ -127,6 +147,16 @@ impl PackageType {
             Self::Gem => "gem",
             Self::Composer => "composer",
             Self::NuGet => "nuget",
+            Self::Hex => "hex",
+            Self::Pub => "pub",
+            Self::Swift => "swift",
+            Self::Cran => "cran",
+            Self::Bioconductor => "bioconductor",
+            Self::Hackage => "hackage",
+            Self::Julia => "julia",
+            Self::Conan => "conan",
+            Self::GitHubActions => "githubactions",
+            Self::Bitnami => "bitnami",
             Self::Other(other) => other,
         }
     }
@@ -151,6 +181,16 @@ impl From<String> for PackageType {
             "gem" => Self::Gem,
             "composer" => Self::Composer,
             "nuget" => Self::NuGet,
+            "hex" => Self::Hex,
+            "pub" => Self::Pub,
+            "swift" => Self::Swift,
+            "cran" => Self::Cran,
+            "bioconductor" => Self::Bioconductor,
+            "hackage" => Self::Hackage,
+            "julia" => Self::Julia,
+            "conan" => Self::Conan,
+            "githubactions" => Self::GitHubActions,
+            "bitnami" => Self::Bitnami,
             _ => Self::Other(text),
         }
     }

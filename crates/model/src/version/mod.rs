@@ -11,6 +11,7 @@
 mod apk;
 mod composer;
 mod deb;
+mod dotted;
 mod gem;
 mod golang;
 mod maven;
@@ -49,11 +50,15 @@ pub enum Scheme {
     NuGet,
     /// Go modules and the Go toolchain (`go1.21rc2`).
     Golang,
+    /// R packages.
+    Cran,
+    /// Haskell packages and GHC.
+    Hackage,
 }
 
 impl Scheme {
     /// Every scheme.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Apk,
         Self::Deb,
         Self::Rpm,
@@ -65,6 +70,8 @@ impl Scheme {
         Self::Composer,
         Self::NuGet,
         Self::Golang,
+        Self::Cran,
+        Self::Hackage,
     ];
 
     /// The name users and scripts write.
@@ -81,6 +88,8 @@ impl Scheme {
             Self::Composer => "composer",
             Self::NuGet => "nuget",
             Self::Golang => "golang",
+            Self::Cran => "cran",
+            Self::Hackage => "hackage",
         }
     }
 }
@@ -93,7 +102,7 @@ impl fmt::Display for Scheme {
 
 /// No scheme has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a version scheme (apk, deb, rpm, maven, npm, semver, pypi, gem, composer, nuget or golang)")]
+#[error("`{name}` is not a version scheme ({})", Scheme::ALL.map(Scheme::as_str).join(", "))]
 pub struct UnknownScheme {
     name: String,
 }
@@ -140,6 +149,8 @@ enum Parsed<'a> {
     Composer(composer::ComposerVersion),
     NuGet(nuget::NuGetVersion<'a>),
     Golang(semver::SemverVersion<'a>),
+    Cran(dotted::DottedVersion<'a>),
+    Hackage(dotted::DottedVersion<'a>),
 }
 
 impl<'a> Version<'a> {
@@ -157,6 +168,8 @@ impl<'a> Version<'a> {
             Scheme::Composer => composer::parse(text).map(Parsed::Composer),
             Scheme::NuGet => nuget::parse(text).map(Parsed::NuGet),
             Scheme::Golang => golang::parse(text).map(Parsed::Golang),
+            Scheme::Cran => dotted::parse_cran(text).map(Parsed::Cran),
+            Scheme::Hackage => dotted::parse_hackage(text).map(Parsed::Hackage),
         };
         match parsed {
             Ok(parsed) => Ok(Self(parsed)),
@@ -191,6 +204,7 @@ impl PartialOrd for Version<'_> {
             (Parsed::Gem(a), Parsed::Gem(b)) => a.compare(b),
             (Parsed::Composer(a), Parsed::Composer(b)) => a.compare(b),
             (Parsed::NuGet(a), Parsed::NuGet(b)) => a.compare(b),
+            (Parsed::Cran(a), Parsed::Cran(b)) | (Parsed::Hackage(a), Parsed::Hackage(b)) => a.compare(b),
             _ => return None,
         })
     }
