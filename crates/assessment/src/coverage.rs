@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use inventory::support::{Support, support};
 use model::Timestamp;
 use model::advisory::{Advisories, IndexDamage};
-use model::ecosystem::{ecosystem_of, of_distro};
+use model::ecosystem::{borrowed, ecosystem_of, of_distro};
 use model::gap::{Gap, GapKind};
 use model::inventory::Inventory;
 use model::report::{Coverage, CoverageState};
@@ -104,6 +104,10 @@ fn distro_gaps(inventory: &Inventory, now: Timestamp) -> Vec<Gap> {
             &name,
             "a distribution or release whose advisories Dogwatch does not know",
         ));
+    }
+    if let Some(lender) = borrowed(distro).filter(|_| os_packages > 0) {
+        let detail = format!("it publishes no advisories; judged by those of {lender}, which it is built from");
+        gaps.push(Gap::new(GapKind::PartialCoverage, &name, detail));
     }
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     match support(distro) {

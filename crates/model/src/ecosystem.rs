@@ -1,7 +1,13 @@
 //! Under which ecosystem, name and version a package is looked up.
 //!
-//! Advisories for Debian, Ubuntu, Alpine and Wolfi name source (origin) packages; those of the Red Hat family name
-//! binaries. Ecosystem names are those of the OSV schema ("Defined ecosystems").
+//! Ecosystem names are those of the OSV schema ("Defined ecosystems"). What distributions call theirs, and whether their
+//! advisories name source packages or binaries, is one table in [`release`].
+
+mod release;
+
+pub use release::{DISTRIBUTIONS, Distribution, Named, borrowed, distribution, of_distro, of_suse_product};
+
+use release::{of_ecosystem, ubuntu_release};
 
 use crate::distro::Distro;
 use crate::package::{Package, PackageType};
@@ -26,12 +32,19 @@ pub fn queries(package: &Package, distro: Option<&Distro>) -> Vec<Query> {
         ecosystem: ecosystem.clone(),
         version: advised_version(&package.kind, version).to_owned(),
     };
-    let source = package.source.as_ref().filter(|_| matches!(package.kind, PackageType::Deb | PackageType::Apk));
-    let mut queries = match source {
-        None => vec![query(&package.name, &package.version)],
-        Some(source) if source.version.is_empty() => vec![query(&source.name, &package.version)],
-        Some(source) => vec![query(&source.name, &source.version)],
-    };
+    let named = of_ecosystem(&ecosystem).map_or(Named::Binary, |distribution| distribution.named);
+    let source = package.source.as_ref().filter(|_| named != Named::Binary);
+    let mut queries = Vec::with_capacity(2);
+    if named != Named::Source || source.is_none() {
+        queries.push(query(&package.name, &package.version));
+    }
+    if let Some(source) = source {
+        let version = if source.version.is_empty() { &package.version } else { &source.version };
+        let asked = query(&source.name, version);
+        if queries.iter().all(|other| other.name != asked.name) {
+            queries.push(asked);
+        }
+    }
     // A signed kernel is built from another source package, with a version of its own: advisories name the unsigned one.
     let unsigned = source.filter(|_| package.kind == PackageType::Deb).and_then(|source| unsigned_kernel(&source.name));
     queries.extend(unsigned.map(|name| query(&name, &package.version)));
@@ -95,7 +108,12 @@ fn unsigned_kernel(source: &str) -> Option<String> {
 pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String> {
     Some(
         match &package.kind {
-            PackageType::Deb | PackageType::Apk | PackageType::Rpm => {
+            PackageType::Deb
+            | PackageType::Apk
+            | PackageType::Rpm
+            | PackageType::Alpm
+            | PackageType::Ebuild
+            | PackageType::Opkg => {
                 let distro = distro?;
                 return match distro.id.as_str() {
                     "ubuntu" => Some(ubuntu_pocket(&package.version, distro.version_id.as_deref()?)),
@@ -129,47 +147,6 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
     )
 }
 
-/// The OSV ecosystem of a distribution's release; none where OSV has none or the release is not stated.
-pub fn of_distro(distro: &Distro) -> Option<String> {
-    let version = distro.version_id.as_deref();
-    let major = || version.map(|v| v.split('.').next().unwrap_or(v));
-    Some(match distro.id.as_str() {
-        // Debian before 9 numbered point releases in VERSION_ID; advisories name the major number, but `3.0`…`6.0` whole.
-        "debian" | "raspbian" => match version?.split_once('.') {
-            Some((major, _)) if major.parse::<u32>().is_ok_and(|major| major >= 7) => format!("Debian:{major}"),
-            _ => format!("Debian:{}", version?),
-        },
-        "ubuntu" => format!("Ubuntu:{}", ubuntu_release(version?)),
-        "alpine" => {
-            let version = version?;
-            // Edge calls itself by the coming release: `3.22_alpha20250108`.
-            if version.contains('_') || version == "edge" {
-                "Alpine:edge".into()
-            } else {
-                format!("Alpine:v{}", version.split('.').take(2).collect::<Vec<_>>().join("."))
-            }
-        }
-        "wolfi" => "Wolfi".into(),
-        "chainguard" => "Chainguard".into(),
-        "almalinux" => format!("AlmaLinux:{}", major()?),
-        "rocky" => format!("Rocky Linux:{}", major()?),
-        "rhel" => extended_red_hat(distro).unwrap_or(format!("Red Hat:enterprise_linux:{}", major()?)),
-        "opensuse-leap" => format!("openSUSE:Leap {}", version?),
-        "opensuse-tumbleweed" => "openSUSE:Tumbleweed".into(),
-        "openEuler" | "openeuler" => format!("openEuler:{}", version?),
-        "mageia" => format!("Mageia:{}", version?),
-        _ => return None,
-    })
-}
-
-/// The product of a host that is on extended updates, where its `CPE_NAME` says so. Those fixes hold for no other host.
-fn extended_red_hat(distro: &Distro) -> Option<String> {
-    let mut parts =
-        distro.cpe.as_deref()?.trim_start_matches("cpe:2.3:").trim_start_matches("cpe:/").split(':').skip(1);
-    let (vendor, product, version) = (parts.next()?, parts.next()?, parts.next()?);
-    (vendor == "redhat" && product.starts_with("rhel_")).then(|| format!("Red Hat:{product}:{version}"))
-}
-
 /// Ubuntu's pocket that a package is from, as its version says. A package of expanded security maintenance is followed in
 /// the pocket of Ubuntu Pro, which repeats the fixes of the plain release. What is certified for FIPS has a line of
 /// versions of its own, which cannot be compared with any other.
@@ -194,19 +171,12 @@ pub fn extended_pocket(ecosystem: &str) -> Option<String> {
     Some(format!("Ubuntu:Pro:{release}"))
 }
 
-/// Ubuntu's release as OSV writes it: the spring releases of even years are long-term.
-fn ubuntu_release(version: &str) -> String {
-    let version = version.match_indices('.').nth(1).map_or(version, |(point, _)| &version[..point]);
-    let lts = version.strip_suffix(".04").and_then(|year| year.parse::<u32>().ok()).is_some_and(|year| year % 2 == 0);
-    if lts { format!("{version}:LTS") } else { version.to_owned() }
-}
-
 /// How the versions of an ecosystem (with or without its release) are ordered; none when we do not know.
 pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
+    if let Some(distribution) = of_ecosystem(ecosystem) {
+        return Some(distribution.scheme);
+    }
     Some(match ecosystem.split(':').next().unwrap_or(ecosystem) {
-        "Debian" | "Ubuntu" => Scheme::Deb,
-        "Alpine" | "Wolfi" | "Chainguard" => Scheme::Apk,
-        "AlmaLinux" | "Rocky Linux" | "Red Hat" | "openSUSE" | "SUSE" | "openEuler" | "Mageia" => Scheme::Rpm,
         "npm" => Scheme::Npm,
         "PyPI" => Scheme::PyPi,
         "Maven" => Scheme::Maven,
@@ -251,30 +221,6 @@ fn pep503(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn distro(id: &str, version: &str) -> Distro {
-        Distro { id: id.into(), version_id: Some(version.into()), ..Distro::default() }
-    }
-
-    #[test]
-    fn releases_are_named_as_osv_names_them() {
-        for (id, version, expected) in [
-            ("debian", "12", "Debian:12"),
-            ("debian", "8.11", "Debian:8"),
-            ("debian", "6.0", "Debian:6.0"),
-            ("ubuntu", "22.04", "Ubuntu:22.04:LTS"),
-            ("ubuntu", "23.04", "Ubuntu:23.04"),
-            ("ubuntu", "23.10", "Ubuntu:23.10"),
-            ("ubuntu", "20.04.6", "Ubuntu:20.04:LTS"),
-            ("alpine", "3.18.4", "Alpine:v3.18"),
-            ("alpine", "3.22_alpha20250108", "Alpine:edge"),
-            ("almalinux", "9.3", "AlmaLinux:9"),
-            ("rhel", "8.9", "Red Hat:enterprise_linux:8"),
-        ] {
-            assert_eq!(of_distro(&distro(id, version)).as_deref(), Some(expected));
-        }
-        assert_eq!(of_distro(&Distro { id: "debian".into(), ..Distro::default() }), None, "testing has no release");
-    }
 
     #[test]
     fn every_language_has_its_ecosystem_and_order() {

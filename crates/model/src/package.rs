@@ -30,7 +30,7 @@ pub struct Package {
     /// The architecture as the package database writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arch: Option<String>,
-    /// The source package it was built from (dpkg `Source`, apk `origin`, rpm `SOURCERPM`). Advisories often name that.
+    /// The source package it was built from (dpkg `Source`, apk `origin`, rpm `SOURCERPM`, pacman `base`). Advisories often name that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourcePackage>,
     /// The rpm module it belongs to, `name:stream[:version:context]`; `Some("")` for "modular, stream not known".
@@ -92,6 +92,12 @@ pub enum PackageType {
     Apk,
     /// Red Hat, SUSE and their relatives.
     Rpm,
+    /// Arch Linux (pacman).
+    Alpm,
+    /// Gentoo (Portage); the name is `category/package`.
+    Ebuild,
+    /// OpenWrt and other small systems.
+    Opkg,
     /// Node.js.
     Npm,
     /// Python.
@@ -139,6 +145,9 @@ impl PackageType {
             Self::Deb => "deb",
             Self::Apk => "apk",
             Self::Rpm => "rpm",
+            Self::Alpm => "alpm",
+            Self::Ebuild => "ebuild",
+            Self::Opkg => "opkg",
             Self::Npm => "npm",
             Self::PyPi => "pypi",
             Self::Maven => "maven",
@@ -163,7 +172,7 @@ impl PackageType {
 
     /// Whether an operating system's package manager installs this sort.
     pub fn is_os(&self) -> bool {
-        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Alpm | Self::Ebuild | Self::Opkg)
     }
 }
 
@@ -173,6 +182,9 @@ impl From<String> for PackageType {
             "deb" => Self::Deb,
             "apk" => Self::Apk,
             "rpm" => Self::Rpm,
+            "alpm" => Self::Alpm,
+            "ebuild" => Self::Ebuild,
+            "opkg" => Self::Opkg,
             "npm" => Self::Npm,
             "pypi" => Self::PyPi,
             "maven" => Self::Maven,

@@ -122,7 +122,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'
 /// ```
 pub fn render(parts: &PurlParts<'_>) -> String {
     let mut purl = format!("pkg:{}", encode(&parts.kind.as_str().to_ascii_lowercase()));
-    if let Some(distro) = parts.distro.filter(|distro| parts.kind.is_os() && !distro.id.is_empty()) {
+    if let Some(distro) = parts.distro.filter(|distro| has_vendor(parts.kind) && !distro.id.is_empty()) {
         push_segment(&mut purl, vendor::namespace_of(&distro.id));
     }
     push_name(&mut purl, parts.kind, parts.name);
@@ -157,6 +157,11 @@ pub fn render(parts: &PurlParts<'_>) -> String {
         separator = '&';
     }
     purl
+}
+
+/// Whether a purl of this kind has the distribution as its namespace. Portage's has the package's category there.
+fn has_vendor(kind: &PackageType) -> bool {
+    kind.is_os() && *kind != PackageType::Ebuild
 }
 
 fn push_name(purl: &mut String, kind: &PackageType, name: &str) {
@@ -239,7 +244,8 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
         version = format!("{epoch}:{version}");
     }
     let (distro, name) = match kind.is_os() {
-        true => (vendor::distro_of(segments.first().map(String::as_str), distro.as_deref()), name),
+        true if has_vendor(&kind) => (vendor::distro_of(segments.first().map(String::as_str), distro.as_deref()), name),
+        true => (vendor::distro_of(None, distro.as_deref()), joined_name(&kind, segments, name)),
         false => (None, joined_name(&kind, segments, name)),
     };
     let source = upstream.and_then(|upstream| source_of(&upstream, &version));

@@ -177,7 +177,8 @@ fn word() -> impl Strategy<Value = String> {
 
 fn any_purl() -> impl Strategy<Value = ParsedPurl> {
     let kind = prop::sample::select(vec![
-        "deb", "apk", "rpm", "npm", "pypi", "maven", "golang", "cargo", "gem", "composer", "nuget", "bitnami",
+        "deb", "apk", "rpm", "npm", "pypi", "maven", "golang", "cargo", "gem", "composer", "nuget", "bitnami", "alpm",
+        "ebuild", "opkg",
     ]);
     let distro = ("(debian|alpine|rhel|opensuse-leap|wolfi)", prop::option::of("[0-9]{1,2}(\\.[0-9]{1,2})?"));
     (
@@ -195,6 +196,7 @@ fn any_purl() -> impl Strategy<Value = ParsedPurl> {
                 PackageType::Npm => format!("@{scope}/{name}"),
                 PackageType::Maven => format!("{scope}:{name}"),
                 PackageType::Golang => format!("{scope}/x/{name}"),
+                PackageType::Ebuild => format!("{scope}/{name}"),
                 PackageType::Composer => format!("{scope}/{name}").to_lowercase(),
                 PackageType::PyPi => dogwatch_model::ecosystem::normalise_name("PyPI", &name),
                 _ => name,

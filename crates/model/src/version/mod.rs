@@ -8,10 +8,12 @@
 //! slow. **Never:** this module does not guess. What is not a version of its scheme is [`InvalidVersion`], and the
 //! caller says so in a gap.
 
+mod alpm;
 mod apk;
 mod composer;
 mod deb;
 mod dotted;
+mod ebuild;
 mod gem;
 mod golang;
 mod maven;
@@ -28,10 +30,14 @@ use std::str::FromStr;
 /// An ecosystem's way to order versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
+    /// Arch Linux: pacman's `vercmp`.
+    Alpm,
     /// Alpine, Wolfi, Chainguard: apk-tools 3.
     Apk,
     /// Debian, Ubuntu: Debian Policy 5.6.12.
     Deb,
+    /// Gentoo: Package Manager Specification.
+    Ebuild,
     /// Red Hat, SUSE and relatives: `[epoch:]version[-release]`.
     Rpm,
     /// Maven 3.9's `ComparableVersion`.
@@ -58,9 +64,11 @@ pub enum Scheme {
 
 impl Scheme {
     /// Every scheme.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
+        Self::Alpm,
         Self::Apk,
         Self::Deb,
+        Self::Ebuild,
         Self::Rpm,
         Self::Maven,
         Self::Npm,
@@ -77,8 +85,10 @@ impl Scheme {
     /// The name users and scripts write.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Alpm => "alpm",
             Self::Apk => "apk",
             Self::Deb => "deb",
+            Self::Ebuild => "ebuild",
             Self::Rpm => "rpm",
             Self::Maven => "maven",
             Self::Npm => "npm",
@@ -138,8 +148,10 @@ pub struct Version<'a>(Parsed<'a>);
 
 #[derive(Debug, Clone)]
 enum Parsed<'a> {
+    Alpm(alpm::AlpmVersion<'a>),
     Apk(apk::ApkVersion<'a>),
     Deb(deb::DebVersion<'a>),
+    Ebuild(ebuild::EbuildVersion<'a>),
     Rpm(rpm::RpmVersion<'a>),
     Maven(maven::MavenVersion<'a>),
     Npm(semver::SemverVersion<'a>),
@@ -157,8 +169,10 @@ impl<'a> Version<'a> {
     /// Reads a version that a package states.
     pub fn parse(scheme: Scheme, text: &'a str) -> Result<Self, InvalidVersion> {
         let parsed = match scheme {
+            Scheme::Alpm => alpm::parse(text).map(Parsed::Alpm),
             Scheme::Apk => apk::parse(text).map(Parsed::Apk),
             Scheme::Deb => deb::parse(text).map(Parsed::Deb),
+            Scheme::Ebuild => ebuild::parse(text).map(Parsed::Ebuild),
             Scheme::Rpm => rpm::parse(text).map(Parsed::Rpm),
             Scheme::Maven => maven::parse(text).map(Parsed::Maven),
             Scheme::Npm => npm::parse(text).map(Parsed::Npm),
@@ -193,8 +207,10 @@ impl<'a> Version<'a> {
 impl PartialOrd for Version<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(match (&self.0, &other.0) {
+            (Parsed::Alpm(a), Parsed::Alpm(b)) => a.compare(b),
             (Parsed::Apk(a), Parsed::Apk(b)) => a.compare(b),
             (Parsed::Deb(a), Parsed::Deb(b)) => a.compare(b),
+            (Parsed::Ebuild(a), Parsed::Ebuild(b)) => a.compare(b),
             (Parsed::Rpm(a), Parsed::Rpm(b)) => a.compare(b),
             (Parsed::Maven(a), Parsed::Maven(b)) => a.compare(b),
             (Parsed::Npm(a), Parsed::Npm(b))
