@@ -49,7 +49,7 @@ pub(crate) fn filled(items: Vec<Value>) -> Option<Vec<Value>> {
 }
 
 /// A UUID that depends on nothing but what is said: the artifact, the knowledge it was judged with, and `document`
-/// (the format and flavour). Version 8 of RFC 9562, section 5.8, with the first bits of a SHA-256.
+/// (the format and flavour).
 pub(crate) fn uuid(report: &ScanReport, document: &str) -> String {
     let artifact = &report.artifact;
     let mut hash = Sha256::new();
@@ -68,6 +68,16 @@ pub(crate) fn uuid(report: &ScanReport, document: &str) -> String {
         }
     }
     add(report.knowledge.as_ref().map_or("", |knowledge| &knowledge.index));
+    uuid_of(hash)
+}
+
+/// A UUID that depends on these words alone.
+pub(crate) fn uuid_from(words: &[&str]) -> String {
+    uuid_of(hash_of(words))
+}
+
+/// Version 8 of RFC 9562, section 5.8: the first bits of a SHA-256.
+fn uuid_of(hash: Sha256) -> String {
     let digest = hash.finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
@@ -79,12 +89,16 @@ pub(crate) fn uuid(report: &ScanReport, document: &str) -> String {
 
 /// A short stable hash of some words, 16 hex digits.
 pub(crate) fn fingerprint(words: &[&str]) -> String {
+    hash_of(words).finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hash_of(words: &[&str]) -> Sha256 {
     let mut hash = Sha256::new();
     for word in words {
         hash.update((word.len() as u64).to_be_bytes());
         hash.update(word);
     }
-    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash
 }
 
 #[cfg(test)]

@@ -1,25 +1,36 @@
 //! Every document that others read or write: values in, text out, and the other way round.
 //!
-//! [`json`] is the scan report itself, versioned; [`table`] and [`explain`] show it to people; [`sarif`],
-//! [`cyclonedx`] and [`spdx`] say it in the words of other tools; [`sbom`] reads what other tools wrote.
+//! [`json`] is the scan report itself, versioned; [`table`], [`html`] and [`explain`] show it to people; the others say it in
+//! the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote.
 //!
 //! The same report gives the same bytes: times, serial numbers and namespaces come from the report.
 //! **Never:** this crate decides nothing, reads no file and asks no clock. Strings inside a report come from strangers;
 //! what goes to a terminal passes [`printable`] first.
 
+pub mod format;
+
 pub mod json;
 
+pub mod explain;
+pub mod html;
+pub mod printable;
 pub mod table;
 
-pub mod explain;
-pub mod printable;
-
+pub mod cosign_vuln;
+pub mod csv;
 pub mod cyclonedx;
+pub mod github_annotations;
+pub mod github_summary;
+pub mod gitlab;
+pub mod junit;
 pub mod sarif;
 pub mod spdx;
+pub mod template;
 
 pub mod sbom;
 
 mod document;
 mod license;
+mod markdown;
+mod marks;
 mod words;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::document::{fingerprint, pretty, without_nulls};
 use crate::printable::printable;
-use crate::words;
+use crate::{markdown, words};
 
 /// Code scanning rejects a rule with more tags.
 const TAGS_MAX: usize = 20;
@@ -109,7 +109,7 @@ impl Rule<'_> {
         let fixes: BTreeSet<String> = self.findings.iter().map(|finding| words::fix(&finding.fix)).collect();
         lines.extend(fixes);
         let lines: Vec<String> = lines.iter().map(|line| printable(line).into_owned()).collect();
-        let markdown: Vec<String> = lines.iter().map(|line| format!("- {}", markdown(line))).collect();
+        let markdown: Vec<String> = lines.iter().map(|line| format!("- {}", markdown::escape(line))).collect();
         json!({ "text": message(&lines.join("\n")), "markdown": message(&markdown.join("\n")) })
     }
 
@@ -332,11 +332,6 @@ fn message(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// Text that Markdown shows as it is.
-fn markdown(text: &str) -> String {
-    text.chars().flat_map(|c| "`*_<>#|!~&".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub(crate) mod page;
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use model::finding::{Finding, Severity};
+use model::finding::Finding;
 use model::report::{CoverageState, Knowledge, ScanReport};
 use model::verdict::{Action, Outcome};
 
@@ -132,12 +132,9 @@ fn packages(page: &mut Page, report: &ScanReport) {
 }
 
 /// `2 critical, 3 high`, worst first.
-fn by_severity<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
-    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
-    for finding in findings {
-        *counts.entry(finding.severity).or_default() += 1;
-    }
-    let counts = counts.iter().rev().map(|(severity, count)| format!("{count} {}", severity.as_str()));
+fn by_severity<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+    let counts =
+        words::by_severity(findings).into_iter().map(|(severity, count)| format!("{count} {}", severity.as_str()));
     counts.collect::<Vec<_>>().join(", ")
 }
 

@@ -1,10 +1,14 @@
 //! The phrases that several formats share, so that they say the same.
 
+use std::collections::BTreeMap;
+
 use model::artifact::{Artifact, Origin};
-use model::finding::{Finding, Fix};
+use model::finding::{Finding, Fix, Severity};
 use model::package::Package;
 use model::report::ScanReport;
 use model::verdict::{Action, Outcome};
+
+use crate::printable::acts;
 
 /// `layer 2 of 7 (base image)`; empty where there are no layers.
 pub(crate) fn layer(artifact: &Artifact, package: &Package) -> String {
@@ -40,6 +44,20 @@ pub(crate) fn fix(fix: &Fix) -> String {
     }
 }
 
+/// `available`, `none`, `refused`: the fix's state, as the report calls it.
+pub(crate) fn fix_state(fix: &Fix) -> &'static str {
+    match fix {
+        Fix::Available { .. } => "available",
+        Fix::None { .. } => "none",
+        Fix::Refused { .. } => "refused",
+    }
+}
+
+/// The highest CVSS score that anybody gave.
+pub(crate) fn highest_score(finding: &Finding) -> Option<f64> {
+    finding.scores.iter().map(|score| score.score).max_by(f64::total_cmp)
+}
+
 /// What the reader of one finding should do.
 pub(crate) fn recommendation(finding: &Finding, package: &Package) -> String {
     let name = matched_name(finding, package);
@@ -56,7 +74,10 @@ pub(crate) fn matched_name<'a>(finding: &'a Finding, package: &'a Package) -> &'
 
 /// A page about a vulnerability id: the first reference, else the page its own database has.
 pub(crate) fn page(finding: &Finding) -> String {
-    let is_page = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
+    let is_page = |url: &&String| {
+        let web = url.starts_with("https://") || url.starts_with("http://");
+        web && !url.chars().any(|c| acts(c) || c.is_whitespace())
+    };
     finding.references.iter().find(is_page).cloned().unwrap_or_else(|| page_of_id(&finding.id))
 }
 
@@ -107,6 +128,29 @@ pub(crate) fn action(action: Action) -> &'static str {
         Action::Deny => "deny",
         Action::Quarantine => "quarantine",
     }
+}
+
+/// The origin in one word; empty when no base image was recognised.
+pub(crate) fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Base => "base",
+        Origin::Application => "application",
+        Origin::Unknown => "",
+    }
+}
+
+/// `libssl3 3.0.9-1`.
+pub(crate) fn name_and_version(package: &Package) -> String {
+    format!("{} {}", package.name, package.version).trim_end().to_owned()
+}
+
+/// How many findings there are of each severity that occurs, worst first.
+pub(crate) fn by_severity<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<(Severity, usize)> {
+    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.severity).or_default() += 1;
+    }
+    counts.into_iter().rev().collect()
 }
 
 /// The name people know the artifact by: its first name, else the target as written.

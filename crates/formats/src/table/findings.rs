@@ -6,10 +6,10 @@ use model::artifact::Origin;
 use model::finding::{Finding, Severity};
 use model::package::{Package, PackageType};
 use model::report::ScanReport;
-use model::verdict::Action;
 
 use super::by_severity;
 use super::page::{BAD, CARE, FAINT, PLAIN, Page, Piece, STRONG, of_severity, piece};
+use crate::marks::Marks;
 use crate::printable::printable;
 use crate::words;
 
@@ -46,9 +46,9 @@ pub(super) fn render(page: &mut Page, report: &ScanReport, all: bool) {
         return;
     }
     let marks = Marks::of(report);
-    let (loud, quiet): (Vec<_>, Vec<_>) = groups(report)
-        .into_iter()
-        .partition(|group| all || group.findings.iter().any(|index| marks.important(*index, &report.findings[*index])));
+    let (loud, quiet): (Vec<_>, Vec<_>) = groups(report).into_iter().partition(|group| {
+        all || group.findings.iter().any(|index| important(&marks, *index, &report.findings[*index]))
+    });
     page.heading("Findings");
     let mut rows_left = if all { usize::MAX } else { ROWS_MAX };
     let mut cut: Vec<&Group<'_>> = Vec::new();
@@ -62,7 +62,7 @@ pub(super) fn render(page: &mut Page, report: &ScanReport, all: bool) {
             .findings
             .iter()
             .copied()
-            .filter(|index| all || marks.important(*index, &report.findings[*index]))
+            .filter(|index| all || important(&marks, *index, &report.findings[*index]))
             .take(rows_left)
             .collect();
         rows_left -= shown.len();
@@ -164,44 +164,19 @@ fn row(page: &mut Page, marks: &Marks, index: usize, finding: &Finding) {
     if marks.is_new(index) {
         pieces.push(piece("new", CARE));
     }
-    if marks.denied.contains(&index) {
+    if marks.is_denied(index) {
         pieces.push(piece("denied", BAD));
-    } else if marks.excused.contains(&index) {
+    } else if marks.is_excused(index) {
         pieces.push(piece("excused", FAINT));
     }
     page.hanging(4, 16, &pieces);
 }
 
-/// What policies and the comparison say about findings, by index.
-struct Marks {
-    denied: HashSet<usize>,
-    excused: HashSet<usize>,
-    new: Option<HashSet<usize>>,
-}
-
-impl Marks {
-    fn of(report: &ScanReport) -> Self {
-        let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);
-        let denying = violations.filter(|violation| violation.action >= Action::Deny);
-        let (excused, denied): (Vec<_>, Vec<_>) = denying.partition(|violation| violation.excused_by.is_some());
-        let indices = |violations: Vec<&model::verdict::Violation>| {
-            violations.iter().filter_map(|violation| violation.finding).map(|index| index as usize).collect()
-        };
-        let new =
-            report.comparison.as_ref().map(|comparison| comparison.new.iter().map(|index| *index as usize).collect());
-        Self { denied: indices(denied), excused: indices(excused), new }
-    }
-
-    fn is_new(&self, index: usize) -> bool {
-        self.new.as_ref().is_some_and(|new| new.contains(&index))
-    }
-
-    /// Worth a line of its own. After a comparison only what is new (or denied) is, so that old findings do not bury it.
-    fn important(&self, index: usize, finding: &Finding) -> bool {
-        self.denied.contains(&index)
-            || match &self.new {
-                Some(new) => new.contains(&index),
-                None => finding.severity >= Severity::High || finding.kev.is_some(),
-            }
-    }
+/// Worth a line of its own. After a comparison only what is new (or denied) is, so that old findings do not bury it.
+fn important(marks: &Marks, index: usize, finding: &Finding) -> bool {
+    marks.is_denied(index)
+        || match marks.is_comparison() {
+            true => marks.is_new(index),
+            false => finding.severity >= Severity::High || finding.kev.is_some(),
+        }
 }

@@ -1,0 +1,115 @@
+//! The table of documents that a report can be written as.
+//!
+//! Adding a format is one file with a writer and one line here; the command's help, its completions and the user guide
+//! are made from this table. Reading documents is [`crate::sbom`]'s work.
+
+use model::report::ScanReport;
+
+use crate::cyclonedx::Vulnerabilities;
+use crate::table::TableOptions;
+use crate::template::{Template, TemplateError};
+use crate::{
+    cosign_vuln, csv, cyclonedx, github_annotations, github_summary, gitlab, html, json, junit, sarif, spdx, table,
+};
+
+/// One way to write a report.
+#[derive(Debug)]
+pub struct Format {
+    /// What users type.
+    pub name: &'static str,
+    /// What its files end in, without the first dot.
+    pub extension: &'static str,
+    /// What it describes.
+    pub describes: Describes,
+    /// One line for people who choose.
+    pub doc: &'static str,
+    write: fn(&ScanReport, &WriteOptions<'_>) -> Result<String, TemplateError>,
+}
+
+/// What a format can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Describes {
+    /// Findings and the verdict; of little use without them.
+    Findings,
+    /// What is inside, so that it also serves as a bill of materials.
+    Inventory,
+}
+
+/// What writers may need besides the report.
+#[derive(Debug, Clone, Copy)]
+pub struct WriteOptions<'a> {
+    /// How the table is laid out.
+    pub table: TableOptions,
+    /// Whether bills of materials list vulnerabilities.
+    pub vulnerabilities: Vulnerabilities,
+    /// The user's own template.
+    pub template: Option<&'a Template>,
+}
+
+impl Default for WriteOptions<'_> {
+    fn default() -> Self {
+        Self { table: TableOptions::default(), vulnerabilities: Vulnerabilities::Included, template: None }
+    }
+}
+
+/// Every format, in the order that help shows.
+pub const ALL: &[Format] = &[
+    findings("table", "txt", "for people, in a terminal", |report, options| Ok(table::render(report, options.table))),
+    inventory("json", "json", "everything, with a schema (`schemas/`)", |report, _| Ok(json::write(report))),
+    findings("html", "html", "one page to read, filter and print, without a network", |report, _| {
+        Ok(html::write(report))
+    }),
+    findings("csv", "csv", "one line per finding, for spreadsheets", |report, _| Ok(csv::write(report))),
+    findings("sarif", "sarif", "SARIF 2.1.0, for code scanning", |report, _| Ok(sarif::write(report))),
+    findings("junit", "xml", "JUnit XML, for test reports", |report, _| Ok(junit::write(report))),
+    findings("gitlab", "json", "GitLab container scanning report, schema 15", |report, _| Ok(gitlab::write(report))),
+    findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| {
+        Ok(github_summary::write(report))
+    }),
+    findings("github-annotations", "txt", "GitHub workflow commands (`::error …`)", |report, _| {
+        Ok(github_annotations::write(report))
+    }),
+    inventory("cyclonedx", "cdx.json", "CycloneDX 1.6 bill of materials", |report, options| {
+        Ok(cyclonedx::write(report, options.vulnerabilities))
+    }),
+    inventory("spdx", "spdx.json", "SPDX 2.3 bill of materials", |report, options| {
+        Ok(spdx::write(report, options.vulnerabilities))
+    }),
+    findings("cosign-vuln", "json", "predicate for `cosign attest --type vuln`", |report, _| {
+        Ok(cosign_vuln::write(report))
+    }),
+    findings("template", "txt", "your own, with `--template FILE` (Jinja syntax)", |report, options| {
+        options.template.ok_or(TemplateError::Missing)?.render(report)
+    }),
+];
+
+type Writer = fn(&ScanReport, &WriteOptions<'_>) -> Result<String, TemplateError>;
+
+const fn findings(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
+    Format { name, extension, describes: Describes::Findings, doc, write }
+}
+
+const fn inventory(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
+    Format { name, extension, describes: Describes::Inventory, doc, write }
+}
+
+impl Format {
+    /// The format that users call this.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|format| format.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The report in this format. Only a template can fail.
+    pub fn write(&self, report: &ScanReport, options: &WriteOptions<'_>) -> Result<String, TemplateError> {
+        (self.write)(report, options)
+    }
+}
+
+impl PartialEq for Format {
+    /// Names are unique.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Format {}
