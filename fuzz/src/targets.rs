@@ -99,8 +99,13 @@ pub(crate) fn all() -> Vec<Target> {
 /// A path by which each cataloger recognises its files, and files that it understands.
 const CATALOGED: &[(&str, &str, &[&str])] = &[
     ("apk", "lib/apk/db/installed", &["os-packages/alpine.installed"]),
+    ("bottlerocket", "usr/share/bottlerocket/application-inventory.json", &["os-packages/bottlerocket.json"]),
+    ("chisel", "var/lib/chisel/manifest.wall", &["os-packages/manifest.wall"]),
     ("dpkg", "var/lib/dpkg/status", &["os-packages/debian.status", "os-packages/status.d"]),
+    ("opkg", "usr/lib/opkg/status", &["os-packages/openwrt.status"]),
     ("os-release", "etc/os-release", &["os-packages/debian.status"]),
+    ("pacman", "var/lib/pacman/local/gmp-6.2.1-2/desc", &["os-packages/pacman"]),
+    ("portage", "var/db/pkg/dev-python/requests-2.31.0-r1/CONTENTS", &["os-packages/portage"]),
     (
         "rpm",
         "var/lib/rpm/Packages",

@@ -13,6 +13,9 @@ const JAR_EXTENSIONS: &[&str] = &["jar", "war", "ear"];
 /// Files that a package manager keeps its truth in.
 const PACKAGE_DATABASES: &[&str] = &[
     "var/lib/dpkg/status",
+    "var/lib/chisel/manifest.wall",
+    "usr/lib/opkg/status",
+    "var/lib/opkg/status",
     "lib/apk/db/installed",
     "usr/lib/apk/db/installed",
     "var/lib/rpm/Packages",
@@ -40,11 +43,18 @@ pub fn kind_of(file: &FileHead<'_>) -> Option<FileKind> {
         [b'#', b'!', ..] => Some(FileKind::Script),
         _ if extension.is_some_and(|extension| JAR_EXTENSIONS.contains(&extension)) => Some(FileKind::Jar),
         _ if extension.is_some_and(|extension| SCRIPT_EXTENSIONS.contains(&extension)) => Some(FileKind::Script),
-        _ if PACKAGE_DATABASES.contains(&file.path) || file.path.starts_with("var/lib/dpkg/status.d/") => {
+        _ if PACKAGE_DATABASES.contains(&file.path) || is_part_of_database(file.path) => {
             Some(FileKind::PackageDatabase)
         }
         _ => None,
     }
+}
+
+/// Databases of one file or directory per package.
+fn is_part_of_database(path: &str) -> bool {
+    path.starts_with("var/lib/dpkg/status.d/")
+        || (path.starts_with("var/lib/pacman/local/") && path.ends_with("/desc"))
+        || (path.starts_with("var/db/pkg/") && path.ends_with("/CONTENTS"))
 }
 
 /// A position-independent program and a shared library have the same ELF type; the name and the mode tell them apart.

@@ -24,7 +24,8 @@ pub enum Support {
 }
 
 /// Distributions without releases.
-const ROLLING: [&str; 7] = ["wolfi", "chainguard", "arch", "gentoo", "void", "opensuse-tumbleweed", "nixos"];
+const ROLLING: [&str; 9] =
+    ["wolfi", "chainguard", "minimos", "arch", "archarm", "gentoo", "void", "opensuse-tumbleweed", "nixos"];
 
 /// The releases of one distribution.
 struct Family {
@@ -213,6 +214,10 @@ const FAMILIES: &[Family] = &[
     Family {
         id: "amzn", parts: 1, terms: "end of maintenance support",
         releases: &[("2018", date(2023, 12, 31)), ("2", date(2026, 6, 30)), ("2023", date(2029, 6, 30))],
+    },
+    Family {
+        id: "photon", parts: 2, terms: "end of support",
+        releases: &[("1.0", date(2022, 2, 28)), ("2.0", date(2022, 12, 31)), ("3.0", date(2024, 3, 1))],
     },
     Family {
         id: "mariner", parts: 2, terms: "end of life",

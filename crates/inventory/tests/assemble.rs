@@ -139,3 +139,79 @@ fn a_hard_link_is_as_good_as_the_file() {
     let inventory = stack(&[&[File(REQUESTS, &metadata), Link(linked, REQUESTS)]]);
     assert_eq!(packages(&inventory), ["requests 2.31.0 0", "requests 2.31.0 0"]);
 }
+
+#[test]
+fn a_pacman_package_is_of_the_layer_that_brought_its_directory_and_owns_its_files() {
+    let directory = "var/lib/pacman/local/python-requests-2.31.0-1";
+    let desc = b"%NAME%\npython-requests\n\n%VERSION%\n2.31.0-1\n\n%BASE%\npython-requests\n\n%ARCH%\nany\n\n";
+    let files = format!("%FILES%\nusr/\n{REQUESTS}\n\n");
+    let (gmp, metadata) =
+        (fixture("os-packages/pacman/gmp-6.2.1-2/desc"), fixture("python/requests-2.31.0.dist-info.METADATA"));
+    let inventory = stack(&[
+        &[File("var/lib/pacman/local/gmp-6.2.1-2/desc", &gmp)],
+        &[
+            File(&format!("{directory}/desc"), desc),
+            File(&format!("{directory}/files"), files.as_bytes()),
+            File(REQUESTS, &metadata),
+        ],
+        // Somebody touched the older one.
+        &[File("var/lib/pacman/local/gmp-6.2.1-2/desc", &gmp)],
+    ]);
+    assert_eq!(packages(&inventory), ["gmp 6.2.1-2 0", "python-requests 2.31.0-1 1"]);
+    assert_eq!(inventory.packages[1].provides, ["pkg:pypi/requests@2.31.0"]);
+    // An upgrade takes the old directory away.
+    let newer = b"%NAME%\ngmp\n\n%VERSION%\n6.3.0-1\n\n";
+    let inventory = stack(&[
+        &[File("var/lib/pacman/local/gmp-6.2.1-2/desc", &gmp)],
+        &[Gone("var/lib/pacman/local/.wh.gmp-6.2.1-2"), File("var/lib/pacman/local/gmp-6.3.0-1/desc", newer)],
+    ]);
+    assert_eq!(packages(&inventory), ["gmp 6.3.0-1 1"]);
+}
+
+#[test]
+fn what_portage_merged_owns_the_python_package_in_it() {
+    let directory = "var/db/pkg/dev-python/requests-2.31.0-r1";
+    let contents = fixture("os-packages/portage/requests-2.31.0-r1/CONTENTS");
+    let license = fixture("os-packages/portage/requests-2.31.0-r1/LICENSE");
+    let metadata = fixture("python/requests-2.31.0.dist-info.METADATA");
+    let inventory = stack(&[
+        &[File("etc/os-release", b"ID=gentoo\n")],
+        &[
+            File(&format!("{directory}/CONTENTS"), &contents),
+            File(&format!("{directory}/LICENSE"), &license),
+            File("usr/lib/python3.12/site-packages/requests-2.31.0.dist-info/METADATA", &metadata),
+        ],
+    ]);
+    assert_eq!(packages(&inventory), ["dev-python/requests 2.31.0-r1 1"]);
+    let package = &inventory.packages[0];
+    assert_eq!(package.purl, "pkg:ebuild/dev-python/requests@2.31.0-r1?distro=gentoo");
+    assert_eq!(
+        (package.provides.as_slice(), package.licenses.as_slice()),
+        (["pkg:pypi/requests@2.31.0".to_owned()].as_slice(), ["Apache-2.0".to_owned()].as_slice())
+    );
+}
+
+#[test]
+fn an_opkg_list_says_whose_a_file_is() {
+    let status = "Package: python3-requests\nVersion: 2.31.0-1\nStatus: install user installed\nArchitecture: all\n\n";
+    let metadata = fixture("python/requests-2.31.0.dist-info.METADATA");
+    let inventory = stack(&[&[
+        File("usr/lib/opkg/status", status.as_bytes()),
+        File("usr/lib/opkg/info/python3-requests.list", format!("/{REQUESTS}\n").as_bytes()),
+        File(REQUESTS, &metadata),
+    ]]);
+    assert_eq!(packages(&inventory), ["python3-requests 2.31.0-1 0"]);
+    assert_eq!(inventory.packages[0].provides, ["pkg:pypi/requests@2.31.0"]);
+}
+
+#[test]
+fn slices_of_ubuntu_are_its_packages() {
+    let manifest = fixture("os-packages/manifest.wall");
+    let release = b"ID=ubuntu\nVERSION_ID=\"22.04\"\n";
+    let inventory = stack(&[&[File("etc/os-release", release), File("var/lib/chisel/manifest.wall", &manifest)]]);
+    assert_eq!(packages(&inventory), ["base-files 12ubuntu4.7 0", "hello 2.10-2ubuntu4 0", "libc6 2.35-0ubuntu3.8 0"]);
+    assert_eq!(
+        inventory.packages[2].purl,
+        "pkg:deb/ubuntu/libc6@2.35-0ubuntu3.8?arch=amd64&distro=ubuntu-22.04&upstream=glibc"
+    );
+}

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use model::package::{PackageType, SourcePackage};
 
-use super::os_database::{Database, PathBudget, malformed, too_many_paths};
+use super::os_database::{Database, malformed, owns};
 use crate::cataloger::{Cataloger, File, FileHead, Scope, TEXT_BYTES_MAX};
 use crate::fact::{Fact, PackageFact, Parsed, Problem};
 
@@ -70,18 +70,19 @@ fn parse(file: &File<'_>) -> Parsed {
     };
     let text = String::from_utf8_lossy(&bytes);
     match role {
-        Role::Status => database(&text),
+        Role::Status => database(PackageType::Deb, &text),
         Role::Control => control(&text),
-        Role::List(package) => owns(package, files_of_list(&text)),
-        Role::Md5sums(package) => owns(package, files_of_md5sums(&text)),
+        Role::List(package) => owns(PackageType::Deb, package, files_of_list(&text)),
+        Role::Md5sums(package) => owns(PackageType::Deb, package, files_of_md5sums(&text)),
         Role::Copyright(package) => licenses(package, copyright::licenses(&text)),
     }
 }
 
-fn database(text: &str) -> Parsed {
+/// A whole database of packages of one kind: opkg's is written like dpkg's.
+pub(super) fn database(kind: PackageType, text: &str) -> Parsed {
     let mut database = Database::default();
     for paragraph in paragraphs(text) {
-        match package(&paragraph) {
+        match package(&kind, &paragraph) {
             Ok(package) => package.into_iter().for_each(|package| database.add(package)),
             Err(problem) => database.report(problem),
         }
@@ -93,25 +94,12 @@ fn database(text: &str) -> Parsed {
 }
 
 fn control(text: &str) -> Parsed {
-    match paragraphs(text).next().map(|paragraph| package(&paragraph)) {
+    match paragraphs(text).next().map(|paragraph| package(&PackageType::Deb, &paragraph)) {
         Some(Ok(Some(package))) => Parsed::packages([package]),
         Some(Ok(None)) => Parsed::default(),
         Some(Err(problem)) => Parsed { facts: Vec::new(), problems: vec![problem] },
         None => Parsed::malformed("the file names no package"),
     }
-}
-
-fn owns<'a>(package: &str, files: impl Iterator<Item = &'a str>) -> Parsed {
-    let (mut budget, mut paths) = (PathBudget::default(), Vec::new());
-    let mut problems = Vec::new();
-    for file in files {
-        if !budget.join("", file, &mut paths) {
-            problems.push(too_many_paths());
-            break;
-        }
-    }
-    let fact = Fact::Owns { kind: PackageType::Deb, package: package.to_owned(), paths };
-    Parsed { facts: vec![fact], problems }
 }
 
 fn licenses(package: &str, licenses: Vec<String>) -> Parsed {
@@ -167,15 +155,16 @@ fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
 }
 
 /// The package of one paragraph; none when it is not installed.
-fn package(paragraph: &Paragraph<'_>) -> Result<Option<PackageFact>, Problem> {
+fn package(kind: &PackageType, paragraph: &Paragraph<'_>) -> Result<Option<PackageFact>, Problem> {
     if !paragraph.status.is_none_or(is_installed) {
         return Ok(None);
     }
     let name = paragraph.package.ok_or_else(|| malformed("a paragraph without the field `Package`"))?;
     let version = paragraph.version.ok_or_else(|| malformed(format!("package `{name}` has no version")))?;
-    let mut package = PackageFact::new(PackageType::Deb, name, version);
+    let mut package = PackageFact::new(kind.clone(), name, version);
     package.arch = paragraph.architecture.map(str::to_owned);
-    package.source = Some(source(paragraph.source.unwrap_or(name), version));
+    // opkg's `Source` is a path in the tree it was built from.
+    package.source = (*kind == PackageType::Deb).then(|| source(paragraph.source.unwrap_or(name), version));
     Ok(Some(package))
 }
 
@@ -197,7 +186,7 @@ fn source(field: &str, binary_version: &str) -> SourcePackage {
 }
 
 /// The files of an `info/*.list`, without the directories they are in, which belong to no one package.
-fn files_of_list(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn files_of_list(text: &str) -> impl Iterator<Item = &str> {
     let directories: HashSet<&str> = text.lines().filter_map(|line| Some(line.rsplit_once('/')?.0)).collect();
     let files = text.lines().filter(move |line| *line != "/." && !directories.contains(line));
     files.filter_map(|line| line.strip_prefix('/'))

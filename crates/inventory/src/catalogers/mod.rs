@@ -3,9 +3,14 @@
 use crate::cataloger::Cataloger;
 
 mod apk;
+mod bottlerocket;
+mod chisel;
 mod dpkg;
+mod opkg;
 mod os_database;
 pub mod os_release;
+mod pacman;
+mod portage;
 mod rpm;
 
 mod executable;
@@ -21,8 +26,13 @@ mod lock;
 /// Every cataloger, in no particular order.
 pub const ALL: &[Cataloger] = &[
     apk::CATALOGER,
+    bottlerocket::CATALOGER,
+    chisel::CATALOGER,
     dpkg::CATALOGER,
+    opkg::CATALOGER,
     os_release::CATALOGER,
+    pacman::CATALOGER,
+    portage::CATALOGER,
     rpm::CATALOGER,
     npm::CATALOGER,
     python::CATALOGER,

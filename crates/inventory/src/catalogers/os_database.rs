@@ -4,6 +4,7 @@
 //! one long directory a million times over; and an entry of twenty bytes costs hundreds once it is a package.
 
 use model::gap::GapKind;
+use model::package::PackageType;
 
 use crate::fact::{Fact, PackageFact, Parsed, Problem};
 
@@ -74,6 +75,19 @@ pub(super) fn too_many_paths() -> Problem {
     problem(GapKind::LimitExceeded, "more paths than are kept of one database")
 }
 
+/// The paths of one package that has a list of its own, as far as they fit; each begins with a slash in the result.
+pub(super) fn owns<'a>(kind: PackageType, package: &str, files: impl Iterator<Item = &'a str>) -> Parsed {
+    let (mut budget, mut paths) = (PathBudget::default(), Vec::new());
+    let mut problems = Vec::new();
+    for file in files {
+        if !budget.join("", file, &mut paths) {
+            problems.push(too_many_paths());
+            break;
+        }
+    }
+    Parsed { facts: vec![Fact::Owns { kind, package: package.to_owned(), paths }], problems }
+}
+
 /// What may still be kept of one database's paths.
 pub(super) struct PathBudget {
     bytes: usize,
@@ -114,7 +128,6 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_counted() {
-        use model::package::PackageType;
         let mut database = Database::default();
         for number in 0..PACKAGES_MAX + 3 {
             database.add(PackageFact::new(PackageType::Deb, "a", ""));
