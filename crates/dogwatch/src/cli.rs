@@ -52,8 +52,15 @@ pub(crate) struct SourceArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArguments {
-    /// An image reference, or `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`, `registry:REF`.
-    pub(crate) target: String,
+    /// Image references, or `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`, `registry:REF`.
+    #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
+    pub(crate) targets: Vec<String>,
+    /// Also scan the targets in this file, one a line; `-` reads them from stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets_from: Option<PathBuf>,
+    /// How many of several targets to scan at once [default: the number of cores, at most 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) jobs: Option<u8>,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
     /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
@@ -65,7 +72,8 @@ pub(crate) struct ScanArguments {
     /// Exceptions from policy: who, why, what, until when. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
-    /// What to write: table, json, sarif, cyclonedx, spdx; `FORMAT=FILE` writes into a file. May be repeated.
+    /// What to write: table, json, sarif, cyclonedx, spdx; `FORMAT=FILE` writes into a file. May be repeated. `{name}` in
+    /// a file's name stands for the target's; without it, several targets share a file (JSON: a line each).
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
     pub(crate) output: Vec<Output>,
     /// Stop after the inventory: no advisories, no verdict.

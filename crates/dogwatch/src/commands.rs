@@ -5,6 +5,7 @@ pub(crate) mod bases;
 pub(crate) mod policy;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+mod targets;
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use ::scan::target::Target;
 use anyhow::Context;
 
 use crate::cli::SourceArguments;
-use crate::console::{Failure, Hint, note};
+use crate::console::{Failure, Hint};
 use crate::paths;
 
 /// Reads the target from the command line.
@@ -77,9 +78,8 @@ fn mistakes(diagnostics: &[::policy::Diagnostic]) -> Failure {
     Failure::from(anyhow::anyhow!("{count} {} to mend", if count == 1 { "mistake" } else { "mistakes" }))
 }
 
-/// Notes a report's hidden findings, so that a filter never looks like a clean image.
-fn note_hidden(report: &model::report::ScanReport) {
-    if report.hidden_findings > 0 {
-        note(&format!("{} findings are hidden by `--severity` or `--only-fixed`", report.hidden_findings));
-    }
+/// What to say of a report's hidden findings, so that a filter never looks like a clean image.
+fn hidden(report: &model::report::ScanReport) -> Option<String> {
+    let count = report.hidden_findings;
+    (count > 0).then(|| format!("{count} findings are hidden by `--severity` or `--only-fixed`"))
 }

@@ -10,8 +10,17 @@ use crate::printable::acts;
 /// Pretty JSON with a line end. Whatever acts on a terminal is escaped, also beyond what JSON demands: documents are
 /// looked at in terminals, and what passes them on to one may drop a bare DEL.
 pub(crate) fn pretty(document: &impl Serialize) -> String {
+    escaped(serde_json::to_string_pretty(document))
+}
+
+/// The same on one line.
+pub(crate) fn line(document: &impl Serialize) -> String {
+    escaped(serde_json::to_string(document))
+}
+
+fn escaped(json: serde_json::Result<String>) -> String {
     // Values of this crate serialise: their maps have string keys and nothing in them fails.
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| unreachable!("{error}"));
+    let mut text = json.unwrap_or_else(|error| unreachable!("{error}"));
     text.push('\n');
     // Nearly every document is printable ASCII, and copied nowhere.
     if text.bytes().all(|byte| byte < 0x7f) {

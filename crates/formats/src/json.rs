@@ -7,11 +7,22 @@ use model::integrity::IntegrityModel;
 use model::report::{SCAN_REPORT_VERSION, ScanReport};
 use serde::Deserialize;
 
-use crate::document::pretty;
+use crate::document::{line, pretty};
+use crate::several::Unscanned;
 
 /// The report as pretty JSON.
 pub fn write(report: &ScanReport) -> String {
     pretty(report)
+}
+
+/// The report on one line, as one of several: JSON lines.
+pub fn write_line(report: &ScanReport) -> String {
+    line(report)
+}
+
+/// The line of a target that could not be scanned. It has no `schema_version`, so nobody takes it for a report.
+pub fn write_unscanned(unscanned: &Unscanned) -> String {
+    line(unscanned)
 }
 
 /// The integrity model as pretty JSON.

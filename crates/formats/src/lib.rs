@@ -1,7 +1,8 @@
 //! Every document that others read or write: values in, text out, and the other way round.
 //!
 //! [`json`] is the scan report itself, versioned; [`table`], [`html`] and [`explain`] show it to people; the others say it in
-//! the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote.
+//! the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote;
+//! [`several`] is about more than one report.
 //!
 //! The same report gives the same bytes: times, serial numbers and namespaces come from the report.
 //! **Never:** this crate decides nothing, reads no file and asks no clock. Strings inside a report come from strangers;
@@ -28,6 +29,8 @@ pub mod spdx;
 pub mod template;
 
 pub mod sbom;
+
+pub mod several;
 
 mod document;
 mod license;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::document::{fingerprint, pretty, without_nulls};
 use crate::printable::printable;
+use crate::several::Unscanned;
 use crate::{markdown, words};
 
 /// Code scanning rejects a rule with more tags.
@@ -25,29 +26,64 @@ const LOCATIONS_MAX: usize = 10;
 /// What all evidence paths are relative to.
 const ROOT: &str = "ARTIFACT_ROOT";
 
+/// Where the format is described, for a JSON reader.
+macro_rules! schema {
+    () => {
+        "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+    };
+}
+
+/// What precedes the runs of a log that is written run by run; they are separated by commas.
+pub const LOG_HEAD: &str = concat!("{\"$schema\": \"", schema!(), "\", \"version\": \"2.1.0\", \"runs\": [\n");
+/// What follows them.
+pub const LOG_TAIL: &str = "]}\n";
+
 /// The report as a SARIF log with one run.
 pub fn write(report: &ScanReport) -> String {
+    pretty(&json!({ "$schema": schema!(), "version": "2.1.0", "runs": [run(report)] }))
+}
+
+/// The report as one run of a log between [`LOG_HEAD`] and [`LOG_TAIL`].
+pub fn write_run(report: &ScanReport) -> String {
+    pretty(&run(report))
+}
+
+/// A target that could not be scanned: a run that was not successful and says why.
+pub fn write_unscanned(unscanned: &Unscanned) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = message(&format!("{}: {}", printable(&unscanned.target), printable(&unscanned.error)));
+    pretty(&json!({
+        "tool": { "driver": { "name": "dogwatch", "version": version, "semanticVersion": version } },
+        "automationDetails": { "id": format!("dogwatch/{}/", unscanned.target) },
+        "invocations": [{
+            "executionSuccessful": false,
+            "exitCode": 2,
+            "toolExecutionNotifications": [
+                { "descriptor": { "id": "unscanned" }, "level": "error", "message": { "text": text } },
+            ],
+        }],
+        "results": [],
+        "properties": { "target": unscanned.target },
+    }))
+}
+
+fn run(report: &ScanReport) -> Value {
     let rules = rules(report);
     let rule_index: HashMap<&str, usize> = rules.iter().enumerate().map(|(index, rule)| (rule.id, index)).collect();
-    let log = json!({
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": report.tool.name,
-                "version": report.tool.version,
-                "semanticVersion": report.tool.version,
-                "rules": rules.iter().map(|rule| rule.descriptor(report)).collect::<Vec<_>>(),
-            }},
-            "automationDetails": { "id": format!("{}/{}/", report.tool.name, words::name(report)) },
-            "columnKind": "unicodeCodePoints",
-            "originalUriBaseIds": { ROOT: { "description": { "text": "The root of the scanned file tree." } } },
-            "invocations": [invocation(report)],
-            "results": results(report, &rule_index),
-            "properties": run_properties(report),
-        }],
-    });
-    pretty(&without_nulls(log))
+    without_nulls(json!({
+        "tool": { "driver": {
+            "name": report.tool.name,
+            "version": report.tool.version,
+            "semanticVersion": report.tool.version,
+            "rules": rules.iter().map(|rule| rule.descriptor(report)).collect::<Vec<_>>(),
+        }},
+        "automationDetails": { "id": format!("{}/{}/", report.tool.name, words::name(report)) },
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": { ROOT: { "description": { "text": "The root of the scanned file tree." } } },
+        "invocations": [invocation(report)],
+        "results": results(report, &rule_index),
+        "properties": run_properties(report),
+    }))
 }
 
 /// Everything said about one vulnerability id.

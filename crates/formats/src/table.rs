@@ -20,7 +20,7 @@ use crate::words;
 use page::{BAD, CARE, FAINT, GOOD, PLAIN, Page, Piece, STRONG, piece};
 
 /// Below this many columns lines overflow rather than break after every word.
-const COLUMNS_MIN: usize = 60;
+pub(crate) const COLUMNS_MIN: usize = 60;
 
 /// How the table is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ fn packages(page: &mut Page, report: &ScanReport) {
 }
 
 /// `2 critical, 3 high`, worst first.
-fn by_severity<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+pub(crate) fn by_severity<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let counts =
         words::by_severity(findings).into_iter().map(|(severity, count)| format!("{count} {}", severity.as_str()));
     counts.collect::<Vec<_>>().join(", ")

@@ -1,0 +1,66 @@
+//! What targets are judged by. Loaded once, however many targets there are.
+
+use ::policy::{Exceptions, Flags, PolicySet, Shorthand};
+use ::scan::pipeline::JudgeOptions;
+use assessment::vulnerability::AssessOptions;
+use model::Timestamp;
+use model::report::ScanReport;
+
+use crate::cli::ScanArguments;
+use crate::commands;
+use crate::console::Failure;
+
+/// Knowledge, policies and exceptions.
+pub(super) struct Judge {
+    index: ::advisories::Index,
+    assess: AssessOptions,
+    rules: Shorthand,
+    exceptions: Exceptions,
+    now: Timestamp,
+}
+
+impl Judge {
+    /// Opens the index and reads the user's policies and exceptions.
+    pub(super) fn load(arguments: &ScanArguments) -> Result<Self, Failure> {
+        let index = commands::index(arguments.index.as_deref())?;
+        let policy_files = commands::texts(&arguments.policy)?;
+        let exception_files = commands::texts(&arguments.exceptions)?;
+        let named = (!policy_files.is_empty())
+            .then(|| PolicySet::load(borrowed(&policy_files)))
+            .transpose()
+            .map_err(|errors| commands::mistakes(&errors))?;
+        let exceptions = Exceptions::load(borrowed(&exception_files)).map_err(|errors| commands::mistakes(&errors))?;
+        let flags = Flags {
+            severity: arguments.severity.clone(),
+            only_fixed: arguments.ignore_unfixed,
+            fail_on: arguments.fail_on,
+            exit_code: arguments.exit_code.map(i32::from),
+        };
+        let rules = PolicySet::from_flags(&flags, named)?;
+        let assess = AssessOptions { scorers: arguments.scorer.clone() };
+        Ok(Self { index, assess, rules, exceptions, now: Timestamp::now() })
+    }
+
+    /// The exit code when a policy says no.
+    pub(super) fn failed_exit_code(&self) -> u8 {
+        self.rules.failed_exit_code.try_into().unwrap_or(1)
+    }
+
+    /// How one target is judged.
+    pub(super) fn options<'a>(&'a self, compare_to: Option<&'a ScanReport>) -> JudgeOptions<'a> {
+        JudgeOptions {
+            index: &self.index,
+            assess: self.assess.clone(),
+            policies: &self.rules.policies,
+            exceptions: &self.exceptions,
+            filter: &self.rules.filter,
+            compare_to,
+            now: self.now,
+        }
+    }
+}
+
+/// Names and texts as loaders want them.
+pub(in crate::commands) fn borrowed(files: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+}

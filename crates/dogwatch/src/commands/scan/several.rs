@@ -1,0 +1,247 @@
+//! Several targets: scanned side by side, told in the order they were named, and none hides another.
+//!
+//! An output whose file has `{name}` in its name is one file per target. Any other takes all targets in one text: tables
+//! one after the other and a summary, JSON lines, one SARIF log of several runs. A bill of materials is about one thing,
+//! so CycloneDX and SPDX need `{name}`.
+
+use std::fs::File;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::Context;
+use formats::several::{Row, Unscanned};
+use formats::{explain, json, sarif, several};
+use model::report::ScanReport;
+
+use super::in_order::in_order;
+use super::{Scan, documents};
+use crate::cli::{Format, Output, ScanArguments};
+use crate::commands::targets::{Named, has_name};
+use crate::console::{self, COULD_NOT_TELL, Failure, Hint, columns, write};
+
+/// More than this at once and their memory, not the network, decides how fast it goes.
+const JOBS_DEFAULT_MAX: usize = 4;
+
+/// Scans all targets, prints, and returns the worst exit code: 2 when one of them could not be told, else that of a policy
+/// that said no, else 0.
+pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
+    let arguments = scan.arguments;
+    needs_names(arguments)?;
+    let shared = shared_outputs(arguments);
+    let mut streams = shared.iter().map(Stream::open).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::new();
+    let mut codes = Vec::new();
+    let bar = console::progress(format!("scanning {} targets", targets.len()));
+    let told = in_order(
+        targets,
+        jobs(arguments),
+        |named| one(scan, named, &shared),
+        |told: Told| {
+            rows.push(told.row);
+            codes.push(told.code);
+            bar.set_message(format!("scanned {} of {} targets", rows.len(), targets.len()));
+            bar.suspend(|| {
+                if let Some(failure) = &told.failure {
+                    console::failure(failure);
+                }
+                told.note.iter().for_each(|note| console::note(note));
+                streams.iter_mut().zip(told.texts).try_for_each(|(stream, text)| stream.add(text.as_deref()))
+            })
+        },
+    );
+    bar.finish_and_clear();
+    told?;
+    streams.into_iter().try_for_each(|stream| stream.finish(&rows))?;
+    if !shared.iter().any(|output| output.format == Format::Table && output.file.is_none()) {
+        console::note(&several::counts(&rows));
+    }
+    Ok(worst(&codes))
+}
+
+fn jobs(arguments: &ScanArguments) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from).min(JOBS_DEFAULT_MAX);
+    arguments.jobs.map_or_else(cores, usize::from)
+}
+
+/// Not to know is worse than to know that something is wrong: who only looks for a policy's no would miss it.
+fn worst(codes: &[u8]) -> u8 {
+    match codes.contains(&COULD_NOT_TELL) {
+        true => COULD_NOT_TELL,
+        false => codes.iter().copied().max().unwrap_or(0),
+    }
+}
+
+/// Refuses what is about one target only.
+fn needs_names(arguments: &ScanArguments) -> Result<(), Failure> {
+    let refuse = |what: &str, example: &str| -> Result<(), Failure> {
+        let hint =
+            format!("write `{{name}}` into the file's name, as in `{example}`: it stands for each target's name");
+        Err(anyhow::anyhow!("{what} is about one target, and there are several")).hint(Some(hint))
+    };
+    let unnamed = |path: Option<&std::path::Path>| !path.is_some_and(has_name);
+    for output in &arguments.output {
+        if Together::of(output.format).is_none() && unnamed(output.file.as_deref()) {
+            return refuse("a bill of materials", "-o cyclonedx={name}.cdx.json");
+        }
+    }
+    if arguments.integrity_model.as_deref().is_some_and(|path| unnamed(Some(path))) {
+        return refuse("an integrity model", "--integrity-model {name}.integrity.json");
+    }
+    if arguments.compare_to.as_deref().is_some_and(|text| unnamed(Some(text.as_ref()))) {
+        return refuse("what is compared with", "--compare-to main/{name}.json");
+    }
+    Ok(())
+}
+
+/// The outputs that take all targets.
+fn shared_outputs(arguments: &ScanArguments) -> Vec<Output> {
+    let stdout = Output { format: Format::Table, file: None };
+    match arguments.output.as_slice() {
+        _ if arguments.explain.is_some() => vec![stdout],
+        [] => vec![stdout],
+        outputs => outputs.iter().filter(|output| !output.file.as_deref().is_some_and(has_name)).cloned().collect(),
+    }
+}
+
+/// What one target came to.
+struct Told {
+    row: Row,
+    code: u8,
+    /// For each shared output what it says; none where it says nothing.
+    texts: Vec<Option<String>>,
+    failure: Option<Failure>,
+    note: Option<String>,
+}
+
+/// Scans one target and writes its own files. A mistake of ours must not cost the user the other targets.
+fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
+    let result = catch_unwind(AssertUnwindSafe(|| -> Result<ScanReport, Failure> {
+        let report = scan.target(named)?;
+        documents::write_named(&report, scan.arguments, named)?;
+        Ok(report)
+    }));
+    let internal = || Err(anyhow::anyhow!("internal error: please report what was scanned: `{}`", named.text).into());
+    match result.unwrap_or_else(|_| internal()) {
+        Ok(report) => Told {
+            code: scan.exit_code(&report),
+            texts: shared.iter().map(|output| text(scan, &report, output.format)).collect(),
+            failure: None,
+            note: super::super::hidden(&report).map(|hidden| format!("{}: {hidden}", named.text)),
+            row: Row::of(&report),
+        },
+        Err(failure) => {
+            let unscanned = Unscanned {
+                target: named.text.clone(),
+                error: failure.error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+                hint: failure.hint.clone(),
+            };
+            Told {
+                code: COULD_NOT_TELL,
+                texts: shared.iter().map(|output| unscanned_text(&unscanned, output.format)).collect(),
+                row: Row::unscanned(&unscanned),
+                failure: Some(failure),
+                note: None,
+            }
+        }
+    }
+}
+
+fn text(scan: &Scan<'_>, report: &ScanReport, format: Format) -> Option<String> {
+    match (&scan.arguments.explain, format) {
+        (Some(id), _) => explain::render(report, id, columns()),
+        (None, Format::Json) => Some(json::write_line(report)),
+        (None, Format::Sarif) => Some(sarif::write_run(report)),
+        (None, format) => Some(documents::document(report, format, scan.arguments)),
+    }
+}
+
+fn unscanned_text(unscanned: &Unscanned, format: Format) -> Option<String> {
+    match format {
+        Format::Json => Some(json::write_unscanned(unscanned)),
+        Format::Sarif => Some(sarif::write_unscanned(unscanned)),
+        // People read it on stderr and in the summary.
+        _ => None,
+    }
+}
+
+/// How the texts of several targets make one.
+struct Together {
+    head: &'static str,
+    between: &'static str,
+    tail: &'static str,
+}
+
+impl Together {
+    /// None where a document is about one target only.
+    fn of(format: Format) -> Option<Self> {
+        match format {
+            Format::Table => Some(Self { head: "", between: "\n\n", tail: "" }),
+            Format::Json => Some(Self { head: "", between: "", tail: "" }),
+            Format::Sarif => Some(Self { head: sarif::LOG_HEAD, between: ",\n", tail: sarif::LOG_TAIL }),
+            Format::Cyclonedx | Format::Spdx => None,
+        }
+    }
+}
+
+/// A text about several targets, written as it grows.
+struct Stream {
+    format: Format,
+    together: Together,
+    /// None is stdout.
+    file: Option<(String, File)>,
+    count: usize,
+}
+
+impl Stream {
+    fn open(output: &Output) -> Result<Self, Failure> {
+        let open = |path: &std::path::PathBuf| {
+            let name = path.display().to_string();
+            let file = File::create(path).with_context(|| format!("`{name}` cannot be written"))?;
+            anyhow::Ok((name, file))
+        };
+        let together = Together::of(output.format).context("a bill of materials is about one target")?;
+        let file = output.file.as_ref().map(open).transpose()?;
+        let mut stream = Self { format: output.format, together, file, count: 0 };
+        stream.write(stream.together.head)?;
+        Ok(stream)
+    }
+
+    fn add(&mut self, text: Option<&str>) -> Result<(), Failure> {
+        let Some(text) = text else { return Ok(()) };
+        if self.count > 0 {
+            self.write(self.together.between)?;
+        }
+        self.count += 1;
+        self.write(text)
+    }
+
+    fn finish(mut self, rows: &[Row]) -> Result<(), Failure> {
+        if self.format == Format::Table {
+            self.write(&several::render_summary(rows, columns()))?;
+        }
+        self.write(self.together.tail)
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Failure> {
+        match &mut self.file {
+            None => write(text, None),
+            Some((name, file)) => {
+                let plain = anstream::adapter::strip_str(text).to_string();
+                Ok(file.write_all(plain.as_bytes()).with_context(|| format!("`{name}` cannot be written"))?)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worst;
+
+    #[test]
+    fn not_to_know_is_worse_than_a_no() {
+        assert_eq!(worst(&[0, 0]), 0);
+        assert_eq!(worst(&[0, 1, 0]), 1);
+        assert_eq!(worst(&[0, 7, 2, 7]), 2);
+        assert_eq!(worst(&[]), 0);
+    }
+}
