@@ -1,9 +1,10 @@
 //! Stacks layers into one inventory: what is still there, who brought it, and which packages are one.
 
+mod join;
 mod owners;
 mod requirements;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use model::artifact::Origin;
 use model::distro::Distro;
@@ -15,7 +16,7 @@ use model::purl;
 
 use crate::catalogers::os_release;
 use crate::entry::EntryKind;
-use crate::fact::{Fact, PackageFact, Requirement};
+use crate::fact::{Fact, PackageFact};
 use crate::layer::{FileFacts, LayerFacts, display};
 use crate::tree::{ContentRef, LeftOut, NodeId, Tree};
 use owners::Owners;
@@ -58,12 +59,15 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let history = History::of(layers);
     let live = live_files(&tree, layers);
     let distro = distro(&live);
-    let mut drafts = drafts(&live, &history);
+    let (claims, mut drafts): (Vec<_>, Vec<_>) =
+        drafts(&live, &history).into_iter().partition(|draft| draft.fact.claimed);
     apply_licenses(&mut drafts, &live);
     let owners = Owners::of(&tree, &drafts, &live);
-    let mut drafts = join_owned(drafts, &owners);
+    let mut drafts = join::owned(drafts, &owners);
+    drafts = join::conda(drafts, &tree);
+    drafts = join::claims(drafts, claims, &owners);
     if !stacking.layered {
-        drafts = join_same(drafts);
+        drafts = join::same(drafts);
     }
     drafts.sort_by(|a, b| order(a).cmp(&order(b)));
     let integrity = integrity(&tree, &drafts, &owners, distro.as_ref(), stacking);
@@ -263,57 +267,6 @@ fn apply_licenses(drafts: &mut [Draft], live: &[Live<'_>]) {
         if let Some(names) = licenses.get(&(&draft.fact.kind, draft.fact.name.as_str())) {
             draft.fact.licenses = (*names).clone();
         }
-    }
-}
-
-/// A language package whose file an OS package owns is that OS package: its purl is kept with the owner, and advisories of
-/// the distribution decide.
-fn join_owned(drafts: Vec<Draft>, owners: &Owners) -> Vec<Draft> {
-    let (mut os, mut language): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|draft| draft.fact.kind.is_os());
-    let by_key: HashMap<_, _> = os.iter().enumerate().map(|(index, draft)| (owners::key(&draft.fact), index)).collect();
-    language.retain_mut(|draft| {
-        let Some(&owner) = owners.of_node(draft.node).and_then(|owner| by_key.get(owner)) else { return true };
-        os[owner].provides.push(draft.purl(None));
-        os[owner].evidence.append(&mut draft.evidence);
-        false
-    });
-    for draft in &mut os {
-        draft.provides.sort();
-        draft.provides.dedup();
-        let mut seen = HashSet::new();
-        draft.evidence.retain(|evidence| seen.insert(evidence.clone()));
-    }
-    os.append(&mut language);
-    os
-}
-
-/// In a directory the same package is often both locked and installed; there it is one package with several evidences.
-fn join_same(drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut joined: BTreeMap<_, Draft> = BTreeMap::new();
-    for draft in drafts {
-        let key =
-            (draft.fact.kind.clone(), draft.fact.name.clone(), draft.fact.version.clone(), draft.fact.arch.clone());
-        match joined.entry(key) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(draft);
-            }
-            std::collections::btree_map::Entry::Occupied(mut place) => place.get_mut().absorb(draft),
-        }
-    }
-    joined.into_values().collect()
-}
-
-impl Draft {
-    fn absorb(&mut self, other: Draft) {
-        self.fact.development &= other.fact.development;
-        if self.fact.licenses.is_empty() {
-            self.fact.licenses = other.fact.licenses;
-        }
-        let known: HashSet<Requirement> = self.fact.requires.iter().cloned().collect();
-        self.fact.requires.extend(other.fact.requires.into_iter().filter(|requirement| !known.contains(requirement)));
-        self.evidence.extend(other.evidence);
-        self.evidence.sort();
-        self.evidence.dedup();
     }
 }
 

@@ -59,7 +59,7 @@ pub struct PackageFact {
     /// What it needs.
     #[serde(default)]
     pub requires: Vec<Requirement>,
-    /// Absolute paths that it owns (apk and rpm keep them in their databases).
+    /// Absolute paths that it owns (apk, rpm and Conda keep them in their databases).
     #[serde(default)]
     pub files: Vec<String>,
     /// The path inside the archive that holds it, joined with `!/`; none when the file itself is the evidence.
@@ -71,6 +71,10 @@ pub struct PackageFact {
     /// Named by the project itself, as its lock file or manifest says.
     #[serde(default)]
     pub direct: bool,
+    /// A document says so, and nothing of the package itself was seen: it counts only where nothing else was found under
+    /// this name and version.
+    #[serde(default)]
+    pub claimed: bool,
 }
 
 impl PackageFact {
@@ -89,6 +93,7 @@ impl PackageFact {
             inside: None,
             development: false,
             direct: false,
+            claimed: false,
         }
     }
 }

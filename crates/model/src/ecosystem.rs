@@ -138,6 +138,7 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
             PackageType::Hackage => "Hackage",
             PackageType::Julia => "Julia",
             PackageType::Conan => "ConanCenter",
+            PackageType::Opam => "opam",
             PackageType::GitHubActions => "GitHub Actions",
             PackageType::Bitnami => "Bitnami",
             PackageType::Other(kind) if kind == "dhi" => "DHI",
@@ -182,6 +183,8 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
         "Maven" => Scheme::Maven,
         "Go" => Scheme::Golang,
         "crates.io" | "Bitnami" | "DHI" | "SwiftURL" | "Hex" | "Pub" | "Julia" | "GitHub Actions" => Scheme::Semver,
+        // opam's order is Debian's, but for revisions, which opam has none of.
+        "opam" => Scheme::Deb,
         "CRAN" | "Bioconductor" => Scheme::Cran,
         "Hackage" | "GHC" => Scheme::Hackage,
         "RubyGems" => Scheme::Gem,
@@ -236,6 +239,7 @@ mod tests {
             ("pkg:hackage/aeson@2.0.1.0", "Hackage", "aeson", Scheme::Hackage),
             ("pkg:hackage/ghc@9.2.4", "GHC", "ghc", Scheme::Hackage),
             ("pkg:julia/HTTP@1.10.0", "Julia", "HTTP", Scheme::Semver),
+            ("pkg:opam/cohttp@5.0.0", "opam", "cohttp", Scheme::Deb),
             ("pkg:githubactions/Actions/checkout@v4", "GitHub Actions", "actions/checkout", Scheme::Semver),
             ("pkg:bitnami/nginx@1.25.3-4", "Bitnami", "nginx", Scheme::Semver),
         ] {

@@ -130,6 +130,8 @@ pub enum PackageType {
     Julia,
     /// C and C++.
     Conan,
+    /// OCaml.
+    Opam,
     /// GitHub Actions, named `owner/repository`.
     GitHubActions,
     /// Components in Bitnami's images.
@@ -164,6 +166,7 @@ impl PackageType {
             Self::Hackage => "hackage",
             Self::Julia => "julia",
             Self::Conan => "conan",
+            Self::Opam => "opam",
             Self::GitHubActions => "githubactions",
             Self::Bitnami => "bitnami",
             Self::Other(other) => other,
@@ -201,6 +204,7 @@ impl From<String> for PackageType {
             "hackage" => Self::Hackage,
             "julia" => Self::Julia,
             "conan" => Self::Conan,
+            "opam" => Self::Opam,
             "githubactions" => Self::GitHubActions,
             "bitnami" => Self::Bitnami,
             _ => Self::Other(text),

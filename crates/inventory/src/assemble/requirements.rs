@@ -87,17 +87,30 @@ fn npm_directory<'a>(draft: &Draft, path: &'a str) -> Option<&'a str> {
     path.strip_suffix("/package.json").filter(|_| draft.fact.kind == PackageType::Npm)
 }
 
-/// What must be equal for one package to find another: the lock file that names both, or the directory that Python
-/// installs into (`site-packages`).
+/// What must be equal for one package to find another: the lock file that names both, or the directory that the language's
+/// package manager installs into.
 fn place<'a>(draft: &Draft, path: &'a str) -> &'a str {
-    if draft.fact.kind == PackageType::PyPi {
-        let directory =
-            path.split_once(".dist-info/").or_else(|| path.split_once(".egg-info")).map(|(directory, _)| directory);
-        if let Some(directory) = directory {
-            return directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let file = path.split("!/").next().unwrap_or(path);
+    let above = |levels: usize| (0..levels).try_fold(file, |path, _| path.rsplit_once('/').map(|(parent, _)| parent));
+    let python = path.split_once(".dist-info/").or_else(|| path.split_once(".egg-info"));
+    let directory = match file.rsplit(['/', '.']).next().unwrap_or(file) {
+        // `site-packages`
+        _ if draft.fact.kind == PackageType::PyPi && python.is_some() => {
+            python.map(|(directory, _)| directory.rsplit_once('/').map_or("", |(parent, _)| parent))
         }
-    }
-    path.split("!/").next().unwrap_or(path)
+        // `specifications`, with what comes with Ruby in `default` below it
+        "gemspec" => above(1).map(|directory| directory.strip_suffix("/default").unwrap_or(directory)),
+        // GHC's package database
+        "conf" => above(1),
+        "json" => above(1).filter(|directory| directory.ends_with("conda-meta")),
+        // R's library, above `NAME`
+        "DESCRIPTION" => above(2),
+        // `lib` above `NAME-VERSION/ebin`, the depot's `packages` above `NAME/SLUG`
+        "app" => above(3),
+        "toml" if draft.fact.kind == PackageType::Julia => above(3),
+        _ => None,
+    };
+    directory.unwrap_or(file)
 }
 
 fn name(kind: &PackageType, name: &str) -> String {

@@ -13,12 +13,27 @@ mod pacman;
 mod portage;
 mod rpm;
 
+mod composer;
+mod conda;
+mod dart;
+mod dotnet;
+mod erlang;
 mod executable;
+mod fields;
+mod gem;
 mod go_binary;
+mod haskell;
 mod java;
+mod julia;
+mod luarocks;
 mod npm;
+mod opam;
+mod pear;
+mod perl;
 mod python;
+mod r;
 mod rust_binary;
+mod sbom;
 mod zip_directory;
 
 mod lock;
@@ -39,6 +54,20 @@ pub const ALL: &[Cataloger] = &[
     java::CATALOGER,
     go_binary::CATALOGER,
     rust_binary::CATALOGER,
+    composer::CATALOGER,
+    conda::CATALOGER,
+    dart::CATALOGER,
+    dotnet::CATALOGER,
+    erlang::CATALOGER,
+    gem::CATALOGER,
+    haskell::CATALOGER,
+    julia::CATALOGER,
+    luarocks::CATALOGER,
+    opam::CATALOGER,
+    pear::CATALOGER,
+    perl::CATALOGER,
+    r::CATALOGER,
+    sbom::CATALOGER,
     lock::cargo::CATALOGER,
     lock::go_mod::CATALOGER,
     lock::gradle::CATALOGER,
