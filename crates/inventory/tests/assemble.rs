@@ -215,3 +215,92 @@ fn slices_of_ubuntu_are_its_packages() {
         "pkg:deb/ubuntu/libc6@2.35-0ubuntu3.8?arch=amd64&distro=ubuntu-22.04&upstream=glibc"
     );
 }
+
+#[test]
+fn a_python_package_that_conda_installed_is_one_package() {
+    let record = fixture("languages/wheel-0.45.1-py312hca03da5_0.json");
+    let metadata = fixture("languages/wheel-0.45.1.METADATA");
+    let mutex = fixture("languages/_libgcc_mutex-0.1-main.json");
+    let python =
+        br#"{"name":"python","version":"3.12.8","files":["lib/python3.12/ensurepip/pip-25.0.dist-info/METADATA"]}"#;
+    let pip = b"Name: pip\nVersion: 25.0\n";
+    let inventory = stack(&[&[
+        File("opt/conda/conda-meta/wheel-0.45.1-py312hca03da5_0.json", &record),
+        File("opt/conda/conda-meta/_libgcc_mutex-0.1-main.json", &mutex),
+        File("opt/conda/conda-meta/python-3.12.8-h99e199e_0.json", python),
+        File("opt/conda/lib/python3.12/site-packages/wheel-0.45.1.dist-info/METADATA", &metadata),
+        File("opt/conda/lib/python3.12/ensurepip/pip-25.0.dist-info/METADATA", pip),
+    ]]);
+    let purls: Vec<_> = inventory.packages.iter().map(|it| it.purl.as_str()).collect();
+    let expected =
+        ["pkg:pypi/pip@25.0", "pkg:pypi/wheel@0.45.1", "pkg:conda/_libgcc_mutex@0.1", "pkg:conda/python@3.12.8"];
+    assert_eq!(purls, expected);
+    let wheel = &inventory.packages[1];
+    assert_eq!(
+        (wheel.provides.as_slice(), wheel.evidence.len()),
+        (["pkg:conda/wheel@0.45.1".to_owned()].as_slice(), 2)
+    );
+}
+
+#[test]
+fn what_a_document_claims_counts_only_where_nothing_was_found() {
+    let document = br#"{"bomFormat":"CycloneDX","components":[
+        {"purl":"pkg:pypi/Wheel@0.45.1"},{"purl":"pkg:npm/left-pad@1.3.0"},{"purl":"pkg:deb/debian/curl@7.0"}]}"#;
+    let again = br#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/left-pad@1.3.0"}]}"#;
+    let metadata = fixture("languages/wheel-0.45.1.METADATA");
+    let base = status(&[("bash", "5.2")]);
+    let inventory = stack(&[
+        &[File(STATUS, &base)],
+        &[
+            File("usr/lib/python3/site-packages/wheel-0.45.1.dist-info/METADATA", &metadata),
+            File("app/sbom.json", document),
+            File("srv/app.cdx.json", again),
+        ],
+    ]);
+    assert_eq!(packages(&inventory), ["bash 5.2 0", "left-pad 1.3.0 1", "wheel 0.45.1 1"]);
+    let evidence = |name: &str| {
+        let package = inventory.packages.iter().find(|it| it.name == name).unwrap();
+        package.evidence.iter().map(|it| it.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(evidence("left-pad"), ["app/sbom.json", "srv/app.cdx.json"]);
+    assert_eq!(evidence("wheel")[1], "app/sbom.json");
+    // Without a database of its kind an OS package is taken at its word.
+    let inventory = stack(&[&[File("app/sbom.json", document)]]);
+    assert!(inventory.packages.iter().any(|it| it.purl.starts_with("pkg:deb/curl@7.0")), "{:?}", inventory.packages);
+}
+
+#[test]
+fn a_document_that_an_os_package_owns_names_what_that_provides() {
+    let database = status(&[("redis", "7.4.1")]);
+    let inventory = stack(&[&[
+        File(STATUS, &database),
+        File("var/lib/dpkg/info/redis.list", b"/opt/bitnami/redis/.spdx-redis.spdx\n"),
+        File("opt/bitnami/redis/.spdx-redis.spdx", &fixture("languages/redis.spdx")),
+    ]]);
+    assert_eq!(packages(&inventory), ["redis 7.4.1 0"]);
+    assert_eq!(inventory.packages[0].provides, ["pkg:bitnami/redis@7.4.1-0?arch=arm64"]);
+}
+
+#[test]
+fn packages_of_a_language_find_what_they_need() {
+    let gemspec = fixture("languages/psych-3.3.4-java.gemspec");
+    let inventory = stack(&[&[
+        File("opt/jruby/specifications/default/psych-3.3.4-java.gemspec", &gemspec),
+        File(
+            "opt/jruby/specifications/jar-dependencies-0.4.1.gemspec",
+            b"s.name = 'jar-dependencies'\ns.version = '0.4.1'\n",
+        ),
+        File("usr/lib/R/library/stats/DESCRIPTION", &fixture("languages/stats.DESCRIPTION")),
+        File("usr/lib/R/library/utils/DESCRIPTION", b"Package: utils\nVersion: 4.2.2\nBuilt: R 4.2.2\n"),
+        File("r/lib/cowboy-2.8.0/ebin/cowboy.app", &fixture("languages/cowboy.app")),
+        File("r/lib/ranch-1/ebin/ranch.app", b"{application,ranch,[{vsn,\"1\"}]}."),
+    ]]);
+    let needs = |name: &str| {
+        let package = inventory.packages.iter().find(|it| it.name == name).unwrap();
+        let names = package.depends_on.iter().map(|id| inventory.packages[id.0 as usize].name.as_str());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(needs("psych"), ["jar-dependencies"]);
+    assert_eq!(needs("stats"), ["utils"]);
+    assert_eq!(needs("cowboy"), ["ranch"]);
+}

@@ -48,8 +48,8 @@ pub struct Package {
     /// Whether the base image or the application brought it.
     #[serde(default)]
     pub origin: Origin,
-    /// Language packages whose files this OS package owns, as purls: they are this package under another name and are
-    /// not listed again.
+    /// Language packages whose files this OS package owns, or the Conda package that brought this Python package, as purls:
+    /// they are this package under another name and are not listed again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provides: Vec<String>,
     /// Packages of this inventory that this one needs, where its metadata says so and they were found.

@@ -45,10 +45,11 @@ fn parse(file: &File<'_>) -> Parsed {
         return parse_archive(file.content);
     }
     match file.bytes(RESOURCE_BYTES_MAX) {
-        Ok(bytes) => match application(&bytes) {
-            Some(package) => Parsed::packages([package]),
-            None => Parsed::malformed("not an application's resource file"),
-        },
+        Ok(bytes) => {
+            let mut parsed = Parsed::default();
+            read_resource(&bytes, None, &mut parsed);
+            parsed
+        }
         Err(problem) => problem,
     }
 }
@@ -77,12 +78,8 @@ fn read_archive(content: &dyn ReadAt, parsed: &mut Parsed) -> Result<(), ZipErro
     }
     for (name, member) in wanted {
         let bytes = archive.beginning(&member, RESOURCE_BYTES_MAX);
-        match bytes.map(|bytes| application(&bytes)) {
-            Ok(Some(package)) => parsed.facts.push(Fact::Package(PackageFact { inside: Some(name), ..package })),
-            Ok(None) => {
-                let detail = "not an application's resource file".to_owned();
-                parsed.problems.push(Problem { kind: GapKind::Malformed, detail, inside: Some(name) });
-            }
+        match bytes {
+            Ok(bytes) => read_resource(&bytes, Some(name), parsed),
             Err(error) => {
                 parsed.problems.push(Problem { kind: error.kind(), detail: error.to_string(), inside: Some(name) });
             }
@@ -91,8 +88,22 @@ fn read_archive(content: &dyn ReadAt, parsed: &mut Parsed) -> Result<(), ZipErro
     Ok(())
 }
 
-/// Reads `{application, NAME, [{vsn, "1.0"}, {applications, [kernel]}, …]}`.
-fn application(bytes: &[u8]) -> Option<PackageFact> {
+fn read_resource(bytes: &[u8], inside: Option<String>, parsed: &mut Parsed) {
+    let problem = match application(bytes) {
+        Some((package, whole)) => {
+            parsed.facts.push(Fact::Package(PackageFact { inside: inside.clone(), ..package }));
+            if whole {
+                return;
+            }
+            "the resource file is cut off"
+        }
+        None => "not an application's resource file",
+    };
+    parsed.problems.push(Problem { kind: GapKind::Malformed, detail: problem.to_owned(), inside });
+}
+
+/// Reads `{application, NAME, [{vsn, "1.0"}, {applications, [kernel]}, …]}`; and says whether every bracket is closed.
+fn application(bytes: &[u8]) -> Option<(PackageFact, bool)> {
     let text = String::from_utf8_lossy(bytes);
     let mut tokens = Tokens::of(&text);
     let start = [Token::Punctuation('{'), Token::Atom("application"), Token::Punctuation(',')];
@@ -124,5 +135,5 @@ fn application(bytes: &[u8]) -> Option<PackageFact> {
     }
     package.requires.sort();
     package.requires.dedup();
-    Some(package)
+    Some((package, depth == 0))
 }

@@ -23,11 +23,13 @@ const PACKAGES_MAX: usize = 100_000;
 /// Names that say what a document is: those that tools write and the CycloneDX and SPDX specifications recommend.
 fn wants(file: &FileHead<'_>) -> bool {
     const ENDINGS: [&str; 5] = [".cdx.json", ".spdx.json", ".spdx", ".syft.json", ".cyclonedx.json"];
-    const NAMES: [&str; 3] = ["sbom.json", "bom.json", "sbom-cyclonedx.json"];
     let name = file.file_name();
     let named_so = ENDINGS.iter().any(|ending| name.ends_with(ending)) || NAMES.contains(&name);
     named_so && !is_elsewhere(file.path)
 }
+
+/// Names that other documents have, too.
+const NAMES: [&str; 2] = ["bom.json", "sbom.json"];
 
 /// Test data; and what apko writes for each package of Alpine's relatives, which repeats the package database.
 fn is_elsewhere(path: &str) -> bool {
@@ -44,6 +46,7 @@ fn parse(file: &File<'_>) -> Parsed {
     let mut claims = Claims::default();
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
         match serde_json::from_slice::<Document>(bytes) {
+            Ok(document) if document.is_other() && NAMES.iter().any(|name| file.path.ends_with(name)) => {}
             Ok(document) => document.claims(&mut claims),
             Err(error) => return Parsed::malformed(format_args!("not a bill of materials: {error}")),
         }
@@ -102,11 +105,16 @@ struct Reference {
 }
 
 impl Document {
+    /// Whether it does not say that it is a bill of materials.
+    fn is_other(&self) -> bool {
+        self.bom_format.is_none() && self.spdx_version.is_none() && self.graph.is_none() && self.artifacts.is_empty()
+    }
+
     fn claims(&self, claims: &mut Claims) {
         if self.graph.is_some() {
             return claims.problem(GapKind::Unsupported, "SPDX 3 is not read");
         }
-        if self.bom_format.is_none() && self.spdx_version.is_none() && self.artifacts.is_empty() {
+        if self.is_other() {
             return claims.problem(GapKind::Malformed, "it does not say that it is a bill of materials");
         }
         self.components.iter().chain(&self.artifacts).for_each(|component| component.claim(claims));
@@ -139,6 +147,9 @@ fn is_license(text: &str) -> bool {
 
 /// SPDX as tags: `ExternalRef: PACKAGE-MANAGER purl pkg:…`, after the `PackageName` it belongs to.
 fn tags(text: &str, claims: &mut Claims) {
+    if !text.lines().any(|line| line.starts_with("SPDXVersion:")) {
+        return claims.problem(GapKind::Malformed, "it does not say that it is a bill of materials");
+    }
     let mut license = None;
     let mut purl = None;
     for (tag, value) in text.lines().filter_map(|line| line.split_once(':')) {
