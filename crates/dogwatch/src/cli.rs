@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use model::finding::Severity;
+
+pub(crate) use crate::output::{Output, OutputParser};
 
 /// May this image ship, why not, and what helps most?
 #[derive(Debug, Parser)]
@@ -28,6 +30,16 @@ pub(crate) enum Command {
     /// Registers base images, so that packages they bring are told from the application's.
     #[command(subcommand)]
     Bases(BasesCommand),
+    /// Prints what makes a shell complete this command's words.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages.
+    Man {
+        /// The directory to write them into.
+        directory: PathBuf,
+    },
 }
 
 /// How to get at what is scanned.
@@ -72,10 +84,14 @@ pub(crate) struct ScanArguments {
     /// Exceptions from policy: who, why, what, until when. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
-    /// What to write: table, json, sarif, cyclonedx, spdx; `FORMAT=FILE` writes into a file. May be repeated. `{name}` in
-    /// a file's name stands for the target's; without it, several targets share a file (JSON: a line each).
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: table].
+    ///
+    /// `{name}` in a file's name stands for the target's; without it, several targets share a file (JSON: a line each).
+    #[arg(short, long, value_name = "FORMAT[=FILE]", value_parser = OutputParser { bills_only: false })]
     pub(crate) output: Vec<Output>,
+    /// The template that `-o template` writes by, in Jinja's syntax; its name says how values are escaped.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
     /// Stop after the inventory: no advisories, no verdict.
     #[arg(long)]
     pub(crate) inventory_only: bool,
@@ -114,8 +130,8 @@ pub(crate) struct SbomArguments {
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
-    /// cyclonedx or spdx; `FORMAT=FILE` writes into a file. May be repeated [default: cyclonedx].
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: cyclonedx].
+    #[arg(short, id = "bill", long = "output", value_name = "FORMAT[=FILE]", value_parser = OutputParser { bills_only: true })]
     pub(crate) output: Vec<Output>,
 }
 
@@ -207,33 +223,6 @@ pub(crate) enum BasesCommand {
     },
     /// Lists the registered bases.
     List,
-}
-
-/// One document to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output {
-    pub(crate) format: Format,
-    /// None writes to stdout.
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Json,
-    Sarif,
-    Cyclonedx,
-    Spdx,
-}
-
-impl std::str::FromStr for Output {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) =
-            text.split_once('=').map_or((text, None), |(format, file)| (format, Some(PathBuf::from(file))));
-        Ok(Self { format: Format::from_str(format, true)?, file })
-    }
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

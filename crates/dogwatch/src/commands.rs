@@ -2,6 +2,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod bases;
+pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod sbom;
 pub(crate) mod scan;

@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod console;
+mod output;
 mod paths;
 mod snapshot;
 
@@ -35,5 +36,7 @@ fn run(command: Command) -> Result<u8, console::Failure> {
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man { directory } => commands::manual::pages(&directory),
     }
 }

@@ -48,11 +48,22 @@ const COLUMNS: &[Column] = &[
     ("summary", |row| row.finding.summary.clone().unwrap_or_default()),
 ];
 
-/// The findings as comma-separated values, lines ended by CRLF.
+/// The findings as comma-separated values with a heading, lines ended by CRLF.
 pub fn write(report: &ScanReport) -> String {
-    let marks = Marks::of(report);
+    head() + &write_rows(report)
+}
+
+/// The line of headings.
+pub fn head() -> String {
     let mut text = String::new();
     line(&mut text, COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()));
+    text
+}
+
+/// The findings without the headings.
+pub fn write_rows(report: &ScanReport) -> String {
+    let marks = Marks::of(report);
+    let mut text = String::new();
     for (index, finding) in report.findings.iter().enumerate() {
         let package = report.inventory.package(finding.package);
         let row = Row { report, marks: &marks, index, finding, package };

@@ -6,6 +6,7 @@
 use model::report::ScanReport;
 
 use crate::cyclonedx::Vulnerabilities;
+use crate::several::Unscanned;
 use crate::table::TableOptions;
 use crate::template::{Template, TemplateError};
 use crate::{
@@ -23,8 +24,26 @@ pub struct Format {
     pub describes: Describes,
     /// One line for people who choose.
     pub doc: &'static str,
-    write: fn(&ScanReport, &WriteOptions<'_>) -> Result<String, TemplateError>,
+    /// How several targets share a text; none where a document is about one target only.
+    pub several: Option<Several>,
+    write: Writer,
 }
+
+/// How the texts of several targets make one.
+#[derive(Debug)]
+pub struct Several {
+    /// What comes before them.
+    pub head: fn() -> String,
+    /// What stands between two.
+    pub between: &'static str,
+    /// What comes after them.
+    pub tail: &'static str,
+    /// What stands in the place of a target that could not be scanned; none says nothing here.
+    pub unscanned: Option<fn(&Unscanned) -> String>,
+    write: Writer,
+}
+
+type Writer = fn(&ScanReport, &WriteOptions<'_>) -> Result<String, TemplateError>;
 
 /// What a format can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,20 +73,43 @@ impl Default for WriteOptions<'_> {
 
 /// Every format, in the order that help shows.
 pub const ALL: &[Format] = &[
-    findings("table", "txt", "for people, in a terminal", |report, options| Ok(table::render(report, options.table))),
-    inventory("json", "json", "everything, with a schema (`schemas/`)", |report, _| Ok(json::write(report))),
+    findings("table", "txt", "for people, in a terminal", |report, options| Ok(table::render(report, options.table)))
+        .several(Several { between: "\n\n", ..Several::of(|report, options| Ok(table::render(report, options.table))) }),
+    inventory("json", "json", "everything, with a schema (`schemas/`)", |report, _| Ok(json::write(report))).several(
+        Several { unscanned: Some(json::write_unscanned), ..Several::of(|report, _| Ok(json::write_line(report))) },
+    ),
     findings("html", "html", "one page to read, filter and print, without a network", |report, _| {
         Ok(html::write(report))
     }),
-    findings("csv", "csv", "one line per finding, for spreadsheets", |report, _| Ok(csv::write(report))),
-    findings("sarif", "sarif", "SARIF 2.1.0, for code scanning", |report, _| Ok(sarif::write(report))),
-    findings("junit", "xml", "JUnit XML, for test reports", |report, _| Ok(junit::write(report))),
-    findings("gitlab", "json", "GitLab container scanning report, schema 15", |report, _| Ok(gitlab::write(report))),
-    findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| {
-        Ok(github_summary::write(report))
+    findings("csv", "csv", "one line per finding, for spreadsheets", |report, _| Ok(csv::write(report)))
+        .several(Several { head: csv::head, ..Several::of(|report, _| Ok(csv::write_rows(report))) }),
+    findings("sarif", "sarif", "SARIF 2.1.0, for code scanning", |report, _| Ok(sarif::write(report))).several(Several {
+        head: || sarif::LOG_HEAD.to_owned(),
+        between: ",\n",
+        tail: sarif::LOG_TAIL,
+        unscanned: Some(sarif::write_unscanned),
+        write: |report, _| Ok(sarif::write_run(report)),
     }),
+    findings("junit", "xml", "JUnit XML, for test reports", |report, _| Ok(junit::write(report))).several(Several {
+        head: || junit::HEAD.to_owned(),
+        between: "",
+        tail: junit::TAIL,
+        unscanned: Some(junit::write_unscanned),
+        write: |report, _| Ok(junit::write_suites(report)),
+    }),
+    findings("gitlab", "json", "GitLab container scanning report, schema 15", |report, _| Ok(gitlab::write(report))),
+    findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| Ok(github_summary::write(report)))
+        .several(Several {
+            between: "\n",
+            unscanned: Some(github_summary::write_unscanned),
+            ..Several::of(|report, _| Ok(github_summary::write(report)))
+        }),
     findings("github-annotations", "txt", "GitHub workflow commands (`::error …`)", |report, _| {
         Ok(github_annotations::write(report))
+    })
+    .several(Several {
+        unscanned: Some(github_annotations::write_unscanned),
+        ..Several::of(|report, _| Ok(github_annotations::write(report)))
     }),
     inventory("cyclonedx", "cdx.json", "CycloneDX 1.6 bill of materials", |report, options| {
         Ok(cyclonedx::write(report, options.vulnerabilities))
@@ -83,23 +125,37 @@ pub const ALL: &[Format] = &[
     }),
 ];
 
-type Writer = fn(&ScanReport, &WriteOptions<'_>) -> Result<String, TemplateError>;
-
 const fn findings(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
-    Format { name, extension, describes: Describes::Findings, doc, write }
+    Format { name, extension, describes: Describes::Findings, doc, several: None, write }
 }
 
 const fn inventory(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
-    Format { name, extension, describes: Describes::Inventory, doc, write }
+    Format { name, extension, describes: Describes::Inventory, doc, several: None, write }
 }
 
 impl Format {
+    const fn several(self, several: Several) -> Self {
+        Self { several: Some(several), ..self }
+    }
+
     /// The format that users call this.
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|format| format.name.eq_ignore_ascii_case(name))
     }
 
     /// The report in this format. Only a template can fail.
+    pub fn write(&self, report: &ScanReport, options: &WriteOptions<'_>) -> Result<String, TemplateError> {
+        (self.write)(report, options)
+    }
+}
+
+impl Several {
+    /// One after the other.
+    const fn of(write: Writer) -> Self {
+        Self { head: String::new, between: "", tail: "", unscanned: None, write }
+    }
+
+    /// The report as a part of a text of several targets.
     pub fn write(&self, report: &ScanReport, options: &WriteOptions<'_>) -> Result<String, TemplateError> {
         (self.write)(report, options)
     }

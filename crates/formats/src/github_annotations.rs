@@ -11,6 +11,7 @@ use model::report::ScanReport;
 use model::verdict::{Action, Outcome, Violation};
 
 use crate::printable::printable;
+use crate::several::Unscanned;
 use crate::words;
 
 /// GitHub's bound on the annotations of each kind in one step.
@@ -30,6 +31,11 @@ pub fn write(report: &ScanReport) -> String {
         Some(Outcome::Passed) | None => "notice",
     };
     format!("{errors}{warnings}{}", command(level, None, "Dogwatch", &verdict(report, denied, warned)))
+}
+
+/// A target that could not be scanned.
+pub fn write_unscanned(unscanned: &Unscanned) -> String {
+    command("error", None, "Dogwatch", &format!("could not scan {}: {}", unscanned.target, unscanned.error))
 }
 
 /// The commands of one level, and how many things they stand for. What two policies say of one finding, and one advisory

@@ -10,6 +10,7 @@ use model::verdict::{Action, Outcome};
 
 use crate::marks::Marks;
 use crate::printable::printable;
+use crate::several::Unscanned;
 use crate::{markdown, words};
 
 /// Rows of a table. A row has at most a dozen shortened strings, so that all of them stay far below GitHub's 1 MiB.
@@ -30,6 +31,11 @@ pub fn write(report: &ScanReport) -> String {
     gaps(&mut text, report);
     footer(&mut text, report);
     text
+}
+
+/// A target that could not be scanned.
+pub fn write_unscanned(unscanned: &Unscanned) -> String {
+    format!("## ⚠️ NOT SCANNED: {}\n\n{}\n", safe(&unscanned.target), safe(&unscanned.error))
 }
 
 /// Strangers' text in a cell or line.

@@ -15,16 +15,47 @@ use quick_xml::events::BytesText;
 
 use crate::marks::Marks;
 use crate::printable::spelled_out;
+use crate::several::Unscanned;
 use crate::words;
+
+/// What comes before the suites.
+pub const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"dogwatch\">\n";
+/// What comes after them.
+pub const TAIL: &str = "</testsuites>\n";
 
 /// The report as JUnit XML.
 pub fn write(report: &ScanReport) -> String {
+    format!("{HEAD}{}{TAIL}", write_suites(report))
+}
+
+/// The report's suites, to stand between [`HEAD`] and [`TAIL`].
+pub fn write_suites(report: &ScanReport) -> String {
     let suites = [policies(report), vulnerabilities(report), gaps(report)];
-    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    // Writing into memory does not fail.
-    let _ = document(&mut writer, report, &suites);
-    let body = String::from_utf8(writer.into_inner()).unwrap_or_default();
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n")
+    let moment = report.judged_at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    xml(&suites, words::name(report), Some(&moment))
+}
+
+/// A target that could not be scanned: a suite with one error.
+pub fn write_unscanned(unscanned: &Unscanned) -> String {
+    let case = Case {
+        class: "policy".into(),
+        name: "a verdict could be reached".into(),
+        result: CaseResult::Error { message: unscanned.error.clone() },
+        text: unscanned.hint.clone().unwrap_or_default(),
+    };
+    xml(&[Suite { name: "policies", cases: vec![case] }], &unscanned.target, None)
+}
+
+fn xml(suites: &[Suite], target: &str, moment: Option<&str>) -> String {
+    let mut text = String::new();
+    for suite in suites.iter().filter(|suite| !suite.cases.is_empty()) {
+        let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+        // Writing into memory does not fail.
+        let _ = self::suite(&mut writer, suite, target, moment);
+        text.push_str(&String::from_utf8(writer.into_inner()).unwrap_or_default());
+        text.push('\n');
+    }
+    text
 }
 
 struct Suite {
@@ -144,27 +175,20 @@ fn gaps(report: &ScanReport) -> Suite {
 
 type Xml = Writer<Vec<u8>>;
 
-fn document(writer: &mut Xml, report: &ScanReport, suites: &[Suite]) -> io::Result<()> {
-    let name = clean(words::name(report));
-    writer.create_element("testsuites").with_attribute(("name", name.as_str())).write_inner_content(|writer| {
-        suites.iter().filter(|suite| !suite.cases.is_empty()).try_for_each(|suite| self::suite(writer, report, suite))
-    })?;
-    Ok(())
-}
-
-fn suite(writer: &mut Xml, report: &ScanReport, suite: &Suite) -> io::Result<()> {
-    let moment = report.judged_at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-    let attributes = [
-        ("name", suite.name),
-        ("tests", &suite.cases.len().to_string()),
-        ("failures", &suite.failures()),
-        ("errors", &suite.errors()),
-        ("skipped", &suite.skipped()),
-        ("timestamp", &moment),
+fn suite(writer: &mut Xml, suite: &Suite, target: &str, moment: Option<&str>) -> io::Result<()> {
+    let (name, count) = (clean(&format!("{target}: {}", suite.name)), suite.cases.len().to_string());
+    let (failures, errors, skipped) = (suite.failures(), suite.errors(), suite.skipped());
+    let counts = [
+        ("name", name.as_str()),
+        ("tests", &count),
+        ("failures", &failures),
+        ("errors", &errors),
+        ("skipped", &skipped),
     ];
     writer
         .create_element("testsuite")
-        .with_attributes(attributes)
+        .with_attributes(counts)
+        .with_attributes(moment.map(|moment| ("timestamp", moment)))
         .write_inner_content(|writer| suite.cases.iter().try_for_each(|case| self::case(writer, case)))?;
     Ok(())
 }

@@ -21,13 +21,14 @@ use model::verdict::Outcome;
 use crate::cli::ScanArguments;
 use crate::commands::targets::{self, Named, Targets};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, note, progress, write};
+use documents::Documents;
 use judge::Judge;
 
 pub(super) use judge::borrowed;
 
 /// Scans, prints, and returns the exit code.
 pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
-    documents::one_on_stdout(&arguments.output)?;
+    let documents = Documents::load(&arguments)?;
     let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref())?;
     let options = super::inspect_options(&arguments.source)?;
     if let Targets::One(named) = &targets {
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
         super::target(&named.text, &arguments.source)?;
     }
     let judge = (!arguments.inventory_only).then(|| Judge::load(&arguments)).transpose()?;
-    let scan = Scan { arguments: &arguments, options, judge };
+    let scan = Scan { arguments: &arguments, documents, options, judge };
     match targets {
         Targets::One(named) => one(&scan, &named),
         Targets::Several(targets) => several::run(&scan, &targets),
@@ -49,7 +50,7 @@ fn one(scan: &Scan<'_>, named: &Named) -> Result<u8, Failure> {
     let report = report?;
     match &scan.arguments.explain {
         Some(id) => explain(&report, id)?,
-        None => documents::write_all(&report, scan.arguments, named)?,
+        None => scan.documents.write_all(&report, named)?,
     }
     super::hidden(&report).iter().for_each(|hidden| note(hidden));
     Ok(scan.exit_code(&report))
@@ -68,6 +69,7 @@ fn explain(report: &ScanReport, id: &str) -> Result<(), Failure> {
 /// How targets are scanned: the same for all of a call.
 struct Scan<'a> {
     arguments: &'a ScanArguments,
+    documents: Documents,
     options: InspectOptions,
     /// None stops after the inventory.
     judge: Option<Judge>,

@@ -2,34 +2,85 @@
 
 use std::path::Path;
 
-use anyhow::bail;
-use formats::{cyclonedx, json, sarif, spdx, table};
+use anyhow::Context;
+use formats::cyclonedx::Vulnerabilities;
+use formats::format::WriteOptions;
+use formats::table::TableOptions;
+use formats::template::{TEMPLATE_BYTES_MAX, Template, TemplateError};
 use model::report::ScanReport;
 
-use crate::cli::{Format, Output, ScanArguments};
+use crate::cli::{Output, ScanArguments};
 use crate::commands::targets::{Named, has_name};
-use crate::console::{Failure, columns, write};
+use crate::console::{Failure, Hint, columns, write};
 
-/// Writes everything that was asked for about one target; the table when nothing was.
-pub(super) fn write_all(report: &ScanReport, arguments: &ScanArguments, named: &Named) -> Result<(), Failure> {
-    if arguments.output.is_empty() {
-        return write(&document(report, Format::Table, arguments), None);
-    }
-    arguments.output.iter().try_for_each(|output| write_one(report, arguments, output, named))
+/// What is to be written, and how.
+pub(super) struct Documents {
+    pub(super) outputs: Vec<Output>,
+    template: Option<Template>,
+    table: TableOptions,
+    vulnerabilities: Vulnerabilities,
 }
 
-/// Writes only what goes into files of this target's own.
-pub(super) fn write_named(report: &ScanReport, arguments: &ScanArguments, named: &Named) -> Result<(), Failure> {
-    let own = |output: &&Output| output.file.as_deref().is_some_and(has_name);
-    arguments.output.iter().filter(own).try_for_each(|output| write_one(report, arguments, output, named))
+impl Documents {
+    /// The table when nothing was asked for. A template is read now, so that its mistakes cost no scan.
+    pub(super) fn load(arguments: &ScanArguments) -> Result<Self, Failure> {
+        let mut outputs = arguments.output.clone();
+        let asked = outputs.iter().any(|output| output.is("template"));
+        if outputs.is_empty() || arguments.template.is_some() && !asked {
+            outputs.push(Output::stdout(if arguments.template.is_some() { "template" } else { "table" }));
+        }
+        one_on_stdout(&outputs)?;
+        let template = arguments.template.as_deref().map(template).transpose()?;
+        if asked && template.is_none() {
+            return Err(wrong(TemplateError::Missing));
+        }
+        let vulnerabilities = match arguments.inventory_only {
+            true => Vulnerabilities::LeftOut,
+            false => Vulnerabilities::Included,
+        };
+        let table = TableOptions { columns: columns(), all: arguments.all };
+        Ok(Self { outputs, template, table, vulnerabilities })
+    }
+
+    /// What writers need.
+    pub(super) fn options(&self) -> WriteOptions<'_> {
+        WriteOptions { table: self.table, vulnerabilities: self.vulnerabilities, template: self.template.as_ref() }
+    }
+
+    /// Writes everything that was asked for about one target.
+    pub(super) fn write_all(&self, report: &ScanReport, named: &Named) -> Result<(), Failure> {
+        self.outputs.iter().try_for_each(|output| self.write_one(report, output, named))
+    }
+
+    /// Writes only what goes into files of this target's own.
+    pub(super) fn write_named(&self, report: &ScanReport, named: &Named) -> Result<(), Failure> {
+        let own = |output: &&Output| output.file.as_deref().is_some_and(has_name);
+        self.outputs.iter().filter(own).try_for_each(|output| self.write_one(report, output, named))
+    }
+
+    fn write_one(&self, report: &ScanReport, output: &Output, named: &Named) -> Result<(), Failure> {
+        let document = output.format.write(report, &self.options()).map_err(wrong)?;
+        match &output.file {
+            None => write(&document, None),
+            Some(path) => write_file(&document, path, named),
+        }
+    }
 }
 
-fn write_one(report: &ScanReport, arguments: &ScanArguments, output: &Output, named: &Named) -> Result<(), Failure> {
-    let document = document(report, output.format, arguments);
-    match &output.file {
-        None => write(&document, None),
-        Some(path) => write_file(&document, path, named),
-    }
+/// A template that gives no document.
+pub(super) fn wrong(error: TemplateError) -> Failure {
+    Failure { hint: error.hint(), error: error.into() }
+}
+
+fn template(path: &Path) -> Result<Template, Failure> {
+    use std::io::Read;
+    let name = path.display().to_string();
+    let mut source = String::new();
+    let read = std::fs::File::open(path)
+        // One byte more than is taken, so that what is too large is seen to be.
+        .and_then(|file| file.take(TEMPLATE_BYTES_MAX as u64 + 1).read_to_string(&mut source));
+    read.with_context(|| format!("the template `{name}` cannot be read"))?;
+    Template::new(name, source).map_err(wrong)
 }
 
 /// Writes a file that may have the target's name in its own, in a directory that may have to be made for it.
@@ -42,26 +93,11 @@ pub(super) fn write_file(document: &str, template: &Path, named: &Named) -> Resu
     write(document, Some(&path))
 }
 
-/// One document.
-pub(super) fn document(report: &ScanReport, format: Format, arguments: &ScanArguments) -> String {
-    let vulnerabilities = if arguments.inventory_only {
-        cyclonedx::Vulnerabilities::LeftOut
-    } else {
-        cyclonedx::Vulnerabilities::Included
-    };
-    match format {
-        Format::Table => table::render(report, table::TableOptions { columns: columns(), all: arguments.all }),
-        Format::Json => json::write(report),
-        Format::Sarif => sarif::write(report),
-        Format::Cyclonedx => cyclonedx::write(report, vulnerabilities),
-        Format::Spdx => spdx::write(report, vulnerabilities),
-    }
-}
-
 /// Refuses two documents on stdout, where nobody could tell them apart.
-pub(super) fn one_on_stdout(outputs: &[Output]) -> anyhow::Result<()> {
+fn one_on_stdout(outputs: &[Output]) -> Result<(), Failure> {
     if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
-        bail!("only one document can go to stdout: give the others a file, as in `-o json=report.json`");
+        let hint = "give the others a file, as in `-o json=report.json`".to_owned();
+        return Err(anyhow::anyhow!("only one document can go to stdout")).hint(Some(hint));
     }
     Ok(())
 }

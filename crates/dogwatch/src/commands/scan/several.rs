@@ -1,8 +1,8 @@
 //! Several targets: scanned side by side, told in the order they were named, and none hides another.
 //!
 //! An output whose file has `{name}` in its name is one file per target. Any other takes all targets in one text: tables
-//! one after the other and a summary, JSON lines, one SARIF log of several runs. A bill of materials is about one thing,
-//! so CycloneDX and SPDX need `{name}`.
+//! one after the other and a summary, JSON lines, one SARIF log of several runs. Some documents are about one thing (a bill
+//! of materials, a page), so they need `{name}`. The table of formats says which.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,12 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Context;
 use formats::several::{Row, Unscanned};
-use formats::{explain, json, sarif, several};
+use formats::format::Several;
+use formats::{explain, several};
 use model::report::ScanReport;
 
 use super::in_order::in_order;
 use super::{Scan, documents};
-use crate::cli::{Format, Output, ScanArguments};
+use crate::cli::{Output, ScanArguments};
 use crate::commands::targets::{Named, has_name};
 use crate::console::{self, COULD_NOT_TELL, Failure, Hint, columns, write};
 
@@ -26,8 +27,8 @@ const JOBS_DEFAULT_MAX: usize = 4;
 /// that said no, else 0.
 pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
     let arguments = scan.arguments;
-    needs_names(arguments)?;
-    let shared = shared_outputs(arguments);
+    needs_names(scan)?;
+    let shared = shared_outputs(scan);
     let mut streams = shared.iter().map(Stream::open).collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
     let mut codes = Vec::new();
@@ -52,7 +53,7 @@ pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
     bar.finish_and_clear();
     told?;
     streams.into_iter().try_for_each(|stream| stream.finish(&rows))?;
-    if !shared.iter().any(|output| output.format == Format::Table && output.file.is_none()) {
+    if !shared.iter().any(|output| output.is("table") && output.file.is_none()) {
         console::note(&several::counts(&rows));
     }
     Ok(worst(&codes))
@@ -72,16 +73,18 @@ fn worst(codes: &[u8]) -> u8 {
 }
 
 /// Refuses what is about one target only.
-fn needs_names(arguments: &ScanArguments) -> Result<(), Failure> {
+fn needs_names(scan: &Scan<'_>) -> Result<(), Failure> {
+    let arguments = scan.arguments;
     let refuse = |what: &str, example: &str| -> Result<(), Failure> {
         let hint =
             format!("write `{{name}}` into the file's name, as in `{example}`: it stands for each target's name");
         Err(anyhow::anyhow!("{what} is about one target, and there are several")).hint(Some(hint))
     };
     let unnamed = |path: Option<&std::path::Path>| !path.is_some_and(has_name);
-    for output in &arguments.output {
-        if Together::of(output.format).is_none() && unnamed(output.file.as_deref()) {
-            return refuse("a bill of materials", "-o cyclonedx={name}.cdx.json");
+    for output in &scan.documents.outputs {
+        let name = output.format.name;
+        if output.format.several.is_none() && unnamed(output.file.as_deref()) {
+            return refuse(&format!("`{name}`"), &format!("-o {name}={{name}}.{}", output.format.extension));
         }
     }
     if arguments.integrity_model.as_deref().is_some_and(|path| unnamed(Some(path))) {
@@ -94,13 +97,12 @@ fn needs_names(arguments: &ScanArguments) -> Result<(), Failure> {
 }
 
 /// The outputs that take all targets.
-fn shared_outputs(arguments: &ScanArguments) -> Vec<Output> {
-    let stdout = Output { format: Format::Table, file: None };
-    match arguments.output.as_slice() {
-        _ if arguments.explain.is_some() => vec![stdout],
-        [] => vec![stdout],
-        outputs => outputs.iter().filter(|output| !output.file.as_deref().is_some_and(has_name)).cloned().collect(),
+fn shared_outputs(scan: &Scan<'_>) -> Vec<Output> {
+    if scan.arguments.explain.is_some() {
+        return vec![Output::stdout("table")];
     }
+    let shared = |output: &&Output| !output.file.as_deref().is_some_and(has_name);
+    scan.documents.outputs.iter().filter(shared).cloned().collect()
 }
 
 /// What one target came to.
@@ -115,16 +117,17 @@ struct Told {
 
 /// Scans one target and writes its own files. A mistake of ours must not cost the user the other targets.
 fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
-    let result = catch_unwind(AssertUnwindSafe(|| -> Result<ScanReport, Failure> {
+    let result = catch_unwind(AssertUnwindSafe(|| -> Result<_, Failure> {
         let report = scan.target(named)?;
-        documents::write_named(&report, scan.arguments, named)?;
-        Ok(report)
+        scan.documents.write_named(&report, named)?;
+        let texts = shared.iter().map(|output| text(scan, &report, output)).collect::<Result<Vec<_>, _>>()?;
+        Ok((report, texts))
     }));
     let internal = || Err(anyhow::anyhow!("internal error: please report what was scanned: `{}`", named.text).into());
     match result.unwrap_or_else(|_| internal()) {
-        Ok(report) => Told {
+        Ok((report, texts)) => Told {
             code: scan.exit_code(&report),
-            texts: shared.iter().map(|output| text(scan, &report, output.format)).collect(),
+            texts,
             failure: None,
             note: super::super::hidden(&report).map(|hidden| format!("{}: {hidden}", named.text)),
             row: Row::of(&report),
@@ -137,7 +140,7 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
             };
             Told {
                 code: COULD_NOT_TELL,
-                texts: shared.iter().map(|output| unscanned_text(&unscanned, output.format)).collect(),
+                texts: shared.iter().map(|output| Some(output.format.several.as_ref()?.unscanned?(&unscanned))).collect(),
                 row: Row::unscanned(&unscanned),
                 failure: Some(failure),
                 note: None,
@@ -146,47 +149,19 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
     }
 }
 
-fn text(scan: &Scan<'_>, report: &ScanReport, format: Format) -> Option<String> {
-    match (&scan.arguments.explain, format) {
-        (Some(id), _) => explain::render(report, id, columns()),
-        (None, Format::Json) => Some(json::write_line(report)),
-        (None, Format::Sarif) => Some(sarif::write_run(report)),
-        (None, format) => Some(documents::document(report, format, scan.arguments)),
-    }
-}
-
-fn unscanned_text(unscanned: &Unscanned, format: Format) -> Option<String> {
-    match format {
-        Format::Json => Some(json::write_unscanned(unscanned)),
-        Format::Sarif => Some(sarif::write_unscanned(unscanned)),
-        // People read it on stderr and in the summary.
-        _ => None,
-    }
-}
-
-/// How the texts of several targets make one.
-struct Together {
-    head: &'static str,
-    between: &'static str,
-    tail: &'static str,
-}
-
-impl Together {
-    /// None where a document is about one target only.
-    fn of(format: Format) -> Option<Self> {
-        match format {
-            Format::Table => Some(Self { head: "", between: "\n\n", tail: "" }),
-            Format::Json => Some(Self { head: "", between: "", tail: "" }),
-            Format::Sarif => Some(Self { head: sarif::LOG_HEAD, between: ",\n", tail: sarif::LOG_TAIL }),
-            Format::Cyclonedx | Format::Spdx => None,
-        }
+fn text(scan: &Scan<'_>, report: &ScanReport, output: &Output) -> Result<Option<String>, Failure> {
+    match (&scan.arguments.explain, &output.format.several) {
+        (Some(id), _) => Ok(explain::render(report, id, columns())),
+        (None, Some(several)) => several.write(report, &scan.documents.options()).map(Some).map_err(documents::wrong),
+        (None, None) => Ok(None),
     }
 }
 
 /// A text about several targets, written as it grows.
 struct Stream {
-    format: Format,
-    together: Together,
+    together: &'static Several,
+    /// Tables end in a summary.
+    summary: bool,
     /// None is stdout.
     file: Option<(String, File)>,
     count: usize,
@@ -199,10 +174,10 @@ impl Stream {
             let file = File::create(path).with_context(|| format!("`{name}` cannot be written"))?;
             anyhow::Ok((name, file))
         };
-        let together = Together::of(output.format).context("a bill of materials is about one target")?;
+        let together = output.format.several.as_ref().context("this format is about one target")?;
         let file = output.file.as_ref().map(open).transpose()?;
-        let mut stream = Self { format: output.format, together, file, count: 0 };
-        stream.write(stream.together.head)?;
+        let mut stream = Self { together, summary: output.is("table"), file, count: 0 };
+        stream.write(&(together.head)())?;
         Ok(stream)
     }
 
@@ -216,7 +191,7 @@ impl Stream {
     }
 
     fn finish(mut self, rows: &[Row]) -> Result<(), Failure> {
-        if self.format == Format::Table {
+        if self.summary {
             self.write(&several::render_summary(rows, columns()))?;
         }
         self.write(self.together.tail)
