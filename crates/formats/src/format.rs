@@ -74,7 +74,10 @@ impl Default for WriteOptions<'_> {
 /// Every format, in the order that help shows.
 pub const ALL: &[Format] = &[
     findings("table", "txt", "for people, in a terminal", |report, options| Ok(table::render(report, options.table)))
-        .several(Several { between: "\n\n", ..Several::of(|report, options| Ok(table::render(report, options.table))) }),
+        .several(Several {
+            between: "\n\n",
+            ..Several::of(|report, options| Ok(table::render(report, options.table)))
+        }),
     inventory("json", "json", "everything, with a schema (`schemas/`)", |report, _| Ok(json::write(report))).several(
         Several { unscanned: Some(json::write_unscanned), ..Several::of(|report, _| Ok(json::write_line(report))) },
     ),
@@ -83,13 +86,15 @@ pub const ALL: &[Format] = &[
     }),
     findings("csv", "csv", "one line per finding, for spreadsheets", |report, _| Ok(csv::write(report)))
         .several(Several { head: csv::head, ..Several::of(|report, _| Ok(csv::write_rows(report))) }),
-    findings("sarif", "sarif", "SARIF 2.1.0, for code scanning", |report, _| Ok(sarif::write(report))).several(Several {
-        head: || sarif::LOG_HEAD.to_owned(),
-        between: ",\n",
-        tail: sarif::LOG_TAIL,
-        unscanned: Some(sarif::write_unscanned),
-        write: |report, _| Ok(sarif::write_run(report)),
-    }),
+    findings("sarif", "sarif", "SARIF 2.1.0, for code scanning", |report, _| Ok(sarif::write(report))).several(
+        Several {
+            head: || sarif::LOG_HEAD.to_owned(),
+            between: ",\n",
+            tail: sarif::LOG_TAIL,
+            unscanned: Some(sarif::write_unscanned),
+            write: |report, _| Ok(sarif::write_run(report)),
+        },
+    ),
     findings("junit", "xml", "JUnit XML, for test reports", |report, _| Ok(junit::write(report))).several(Several {
         head: || junit::HEAD.to_owned(),
         between: "",
@@ -98,12 +103,14 @@ pub const ALL: &[Format] = &[
         write: |report, _| Ok(junit::write_suites(report)),
     }),
     findings("gitlab", "json", "GitLab container scanning report, schema 15", |report, _| Ok(gitlab::write(report))),
-    findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| Ok(github_summary::write(report)))
-        .several(Several {
-            between: "\n",
-            unscanned: Some(github_summary::write_unscanned),
-            ..Several::of(|report, _| Ok(github_summary::write(report)))
-        }),
+    findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| {
+        Ok(github_summary::write(report))
+    })
+    .several(Several {
+        between: "\n",
+        unscanned: Some(github_summary::write_unscanned),
+        ..Several::of(|report, _| Ok(github_summary::write(report)))
+    }),
     findings("github-annotations", "txt", "GitHub workflow commands (`::error …`)", |report, _| {
         Ok(github_annotations::write(report))
     })

@@ -32,7 +32,7 @@ fn page(command: &clap::Command, directory: &Path) -> Result<(), Failure> {
     let path = directory.join(format!("{name}.1"));
     let mut text = Vec::new();
     // Without a date, so that the same program writes the same pages.
-    clap_mangen::Man::new(command.clone()).render(&mut text)?;
+    clap_mangen::Man::new(command.clone()).title(&name).render(&mut text)?;
     fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;
     let own = command.get_subcommands().filter(|command| command.get_name() != "help");
     own.into_iter().try_for_each(|command| page(command, directory))

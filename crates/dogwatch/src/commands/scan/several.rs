@@ -9,8 +9,8 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Context;
-use formats::several::{Row, Unscanned};
 use formats::format::Several;
+use formats::several::{Row, Unscanned};
 use formats::{explain, several};
 use model::report::ScanReport;
 
@@ -140,7 +140,10 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
             };
             Told {
                 code: COULD_NOT_TELL,
-                texts: shared.iter().map(|output| Some(output.format.several.as_ref()?.unscanned?(&unscanned))).collect(),
+                texts: shared
+                    .iter()
+                    .map(|output| Some(output.format.several.as_ref()?.unscanned?(&unscanned)))
+                    .collect(),
                 row: Row::unscanned(&unscanned),
                 failure: Some(failure),
                 note: None,
