@@ -1,5 +1,6 @@
 //! Stacks layers into one inventory: what is still there, who brought it, and which packages are one.
 
+mod claims;
 mod join;
 mod owners;
 mod requirements;
@@ -63,9 +64,8 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
         drafts(&live, &history).into_iter().partition(|draft| draft.fact.claimed);
     apply_licenses(&mut drafts, &live);
     let owners = Owners::of(&tree, &drafts, &live);
-    let mut drafts = join::owned(drafts, &owners);
-    drafts = join::conda(drafts, &tree);
-    drafts = join::claims(drafts, claims, &owners);
+    let drafts = join::owned(drafts, &owners);
+    let (mut drafts, foreign) = claims::join(join::conda(drafts, &tree), claims, &owners, distro.as_ref());
     if !stacking.layered {
         drafts = join::same(drafts);
     }
@@ -74,7 +74,7 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let gaps = layers.iter().enumerate().flat_map(|(number, layer)| {
         layer.gaps.iter().cloned().map(move |gap| if stacking.layered { gap.in_layer(number as u32) } else { gap })
     });
-    let gaps = gaps.chain(left_out(&tree, stacking)).collect();
+    let gaps = gaps.chain(left_out(&tree, stacking)).chain(foreign).collect();
     let depends_on = requirements::resolve(&drafts);
     let packages = drafts.into_iter().zip(depends_on).enumerate();
     let packages =

@@ -75,6 +75,9 @@ pub struct PackageFact {
     /// this name and version.
     #[serde(default)]
     pub claimed: bool,
+    /// The distribution (`ID`) that a claimed OS package is from, where the document says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distro: Option<String>,
 }
 
 impl PackageFact {
@@ -94,6 +97,7 @@ impl PackageFact {
             development: false,
             direct: false,
             claimed: false,
+            distro: None,
         }
     }
 }

@@ -269,6 +269,44 @@ fn what_a_document_claims_counts_only_where_nothing_was_found() {
     assert!(inventory.packages.iter().any(|it| it.purl.starts_with("pkg:deb/curl@7.0")), "{:?}", inventory.packages);
 }
 
+/// Wheels tell what was linked into them and which libraries of their build machine they carry along (PEP 770).
+#[test]
+fn what_a_wheel_carries_along_is_listed_or_a_gap() {
+    let site = "usr/lib/python3.12/site-packages";
+    let inventory = stack(&[&[
+        File("etc/os-release", b"ID=debian\nVERSION_ID=12\n"),
+        File(
+            &format!("{site}/cryptography-50.0.2.dist-info/sboms/sbom.json"),
+            &fixture("languages/cryptography-50.0.2.sbom.json"),
+        ),
+        File(
+            &format!("{site}/pillow-13.0.0.dist-info/sboms/auditwheel.cdx.json"),
+            &fixture("languages/pillow-13.0.0.auditwheel.cdx.json"),
+        ),
+    ]]);
+    assert_eq!(packages(&inventory), ["pillow 13.0.0 0", "openssl 4.0.3 0"]);
+    let gap = inventory.gaps.iter().find(|it| it.subject.ends_with("auditwheel.cdx.json")).unwrap();
+    assert_eq!(
+        gap.detail,
+        "1 packages of another distribution are listed in it and were not assessed: `libXau 1.0.9-3.el8`"
+    );
+}
+
+#[test]
+fn claims_without_number_take_linear_time() {
+    let mut document = String::from(r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/a@1"}"#);
+    (0..50_000).for_each(|number| document += &format!(r#",{{"purl":"pkg:npm/a@{number}"}},{{"purl":"pkg:npm/b@1"}}"#));
+    document += "]}";
+    let database = status(&[("a", "1")]);
+    let inventory = stack(&[&[
+        File(STATUS, &database),
+        File("var/lib/dpkg/info/a.list", b"/usr/share/a.cdx.json\n"),
+        File("usr/share/a.cdx.json", document.as_bytes()),
+        File("srv/b.cdx.json", document.as_bytes()),
+    ]]);
+    assert_eq!(inventory.packages[0].provides.len(), 50_001);
+}
+
 #[test]
 fn a_document_that_an_os_package_owns_names_what_that_provides() {
     let database = status(&[("redis", "7.4.1")]);

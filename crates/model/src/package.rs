@@ -27,7 +27,7 @@ pub struct Package {
     pub version: String,
     /// The package URL, the same in every format.
     pub purl: String,
-    /// The architecture as the package database writes it.
+    /// The architecture as the package database writes it; of a gem, the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arch: Option<String>,
     /// The source package it was built from (dpkg `Source`, apk `origin`, rpm `SOURCERPM`, pacman `base`). Advisories often name that.

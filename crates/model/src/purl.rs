@@ -140,10 +140,12 @@ pub fn render(parts: &PurlParts<'_>) -> String {
     });
     let upstream = parts.source.and_then(|source| upstream(source, parts));
     // In the order of their names, as the specification wants them.
+    let (arch, platform) = if *parts.kind == PackageType::Gem { (None, parts.arch) } else { (parts.arch, None) };
     let qualifiers = [
-        ("arch", parts.arch),
+        ("arch", arch),
         ("distro", distro.as_deref()),
         ("epoch", epoch),
+        ("platform", platform),
         ("rpmmod", parts.module),
         ("upstream", upstream.as_deref()),
     ];
@@ -229,7 +231,8 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     let mut version = decoded(version)?;
     let mut values = Qualifiers::default();
     for (key, value) in qualifiers.split('&').filter_map(|pair| pair.split_once('=')) {
-        if let Some(slot) = values.slot(&key.to_ascii_lowercase()) {
+        let key = key.to_ascii_lowercase();
+        if let Some(slot) = values.slot(&key).filter(|_| key != "platform" || kind == PackageType::Gem) {
             slot.get_or_insert(decoded(value)?);
         }
     }
@@ -264,7 +267,8 @@ struct Qualifiers {
 impl Qualifiers {
     fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
         Some(match key {
-            "arch" => &mut self.arch,
+            // What a gem was built for: `java`, `x86_64-linux`.
+            "arch" | "platform" => &mut self.arch,
             "distro" => &mut self.distro,
             "epoch" => &mut self.epoch,
             "rpmmod" | "modularitylabel" => &mut self.module,

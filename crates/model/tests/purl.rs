@@ -114,8 +114,7 @@ fn purls_of_other_tools_are_understood() {
             maven | org.apache.logging.log4j:log4j-core | 2.14.1
             pypi | Zope.Interface | 5.4.0
                 pkg:pypi/zope-interface@5.4.0
-            gem | nokogiri | 1.15.4
-                pkg:gem/nokogiri@1.15.4
+            gem | nokogiri | 1.15.4 | x86_64-linux
             apk | musl | 1.2.4-r2 | x86_64 | alpine 3.18.4 
                 pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=alpine-3.18.4
             deb | openssl | 3.0.11-1~deb12u2 | amd64 | debian 12.4 

@@ -66,60 +66,6 @@ pub(super) fn conda(drafts: Vec<Draft>, tree: &Tree) -> Vec<Draft> {
     others
 }
 
-/// What documents in the artifact claim is further evidence of what was found, or of what an earlier document claims;
-/// where an OS package owns the document, it is that package, as in [`owned`]. The rest is taken at its word, except for OS
-/// packages where there is a database of their kind: that one is whole.
-pub(super) fn claims(mut drafts: Vec<Draft>, claims: Vec<Draft>, owners: &Owners) -> Vec<Draft> {
-    let databases: HashSet<PackageType> =
-        drafts.iter().map(|draft| &draft.fact.kind).filter(|kind| kind.is_os()).cloned().collect();
-    let mut by_owner: HashMap<_, usize> = HashMap::new();
-    let mut known: HashMap<_, usize> = HashMap::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        known.entry(claim_key(draft)).or_insert(index);
-        if draft.fact.kind.is_os() {
-            by_owner.insert(owners::key(&draft.fact), index);
-        }
-    }
-    for claim in claims {
-        let key = claim_key(&claim);
-        let owner = owners.of_node(claim.node).and_then(|owner| by_owner.get(owner));
-        if let Some(&index) = known.get(&key) {
-            drafts[index].take_claim(claim);
-        } else if claim.fact.kind.is_os() && databases.contains(&claim.fact.kind) {
-            continue;
-        } else if let Some(&owner) = owner.filter(|_| !claim.fact.kind.is_os()) {
-            let purl = claim.purl(None);
-            if !drafts[owner].provides.contains(&purl) {
-                drafts[owner].provides.push(purl);
-            }
-            drafts[owner].take_claim(claim);
-        } else {
-            known.insert(key, drafts.len());
-            drafts.push(claim);
-        }
-    }
-    drafts
-}
-
-/// What makes a claim the same as something found. Of Perl's distributions not every source tells the author, which
-/// stands before the name.
-fn claim_key(draft: &Draft) -> (PackageType, String, String) {
-    let fact = &draft.fact;
-    let name = match &fact.kind {
-        PackageType::Other(kind) if kind == "cpan" => fact.name.rsplit('/').next().unwrap_or(&fact.name).to_owned(),
-        kind => ecosystem_name(kind, &fact.name),
-    };
-    (fact.kind.clone(), name, fact.version.clone())
-}
-
-fn ecosystem_name(kind: &PackageType, name: &str) -> String {
-    match kind {
-        PackageType::PyPi => normalise_name("PyPI", name),
-        PackageType::Composer | PackageType::NuGet => name.to_lowercase(),
-        _ => name.to_owned(),
-    }
-}
-
 /// In a directory the same package is often both locked and installed; there it is one package with several evidences.
 pub(super) fn same(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut joined: BTreeMap<_, Draft> = BTreeMap::new();
@@ -137,14 +83,6 @@ pub(super) fn same(drafts: Vec<Draft>) -> Vec<Draft> {
 }
 
 impl Draft {
-    fn take_claim(&mut self, claim: Draft) {
-        if self.fact.licenses.is_empty() {
-            self.fact.licenses = claim.fact.licenses;
-        }
-        let new = claim.evidence.into_iter().filter(|evidence| !self.evidence.contains(evidence)).collect::<Vec<_>>();
-        self.evidence.extend(new);
-    }
-
     fn absorb(&mut self, other: Draft) {
         self.fact.development &= other.fact.development;
         if self.fact.licenses.is_empty() {

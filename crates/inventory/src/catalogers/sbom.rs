@@ -195,6 +195,7 @@ impl Claims {
             module: parsed.module,
             licenses: licenses.into_iter().collect(),
             claimed: true,
+            distro: parsed.distro.map(|distro| distro.id),
             ..package
         });
     }
