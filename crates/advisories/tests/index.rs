@@ -306,7 +306,7 @@ fn a_difference_names_packages_and_severities() {
         Change::Severity { .. } => severities += 1,
         Change::Kev { .. } => kev += 1,
         Change::Epss { .. } => epss += 1,
-        Change::Score { .. } => {}
+        Change::Score { .. } | Change::Ssvc { .. } => {}
     };
     diff(&old, &new, Default::default(), &mut report).unwrap();
     assert_eq!(packages, [("GHSA-1".to_owned(), How::Removed), ("GHSA-3".to_owned(), How::Added)]);

@@ -11,6 +11,8 @@ use crate::words;
 
 /// Where explanations and their continuation lines begin.
 const LABEL: usize = 14;
+/// Symbols named; the report has them all.
+const SYMBOLS_SHOWN: usize = 20;
 
 /// Everything the report knows about a vulnerability, by any of its ids, without regard to case; one part per package
 /// that has it. None when no finding has the id.
@@ -52,7 +54,10 @@ fn vulnerability(page: &mut Page, finding: &Finding) {
     match finding.epss {
         Some(epss) => {
             let (score, percentile) = (epss.score * 100.0, epss.percentile * 100.0);
-            let text = format!("{score:.2} % within 30 days; {percentile:.1} % of vulnerabilities have this or less");
+            let mut text = format!("{score:.2} % within 30 days; {percentile:.1} % of vulnerabilities have this or less");
+            if let Some(change) = epss.change {
+                text.push_str(&format!("; {:+.2} points in about a month", change * 100.0));
+            }
             field(page, "EPSS", &text);
         }
         None => field(page, "EPSS", "no estimate"),
@@ -66,6 +71,11 @@ fn vulnerability(page: &mut Page, finding: &Finding) {
         }
         None => field(page, "KEV", "not in CISA's catalogue of known exploited vulnerabilities"),
     }
+    if let Some(ssvc) = finding.ssvc {
+        let automatable = if ssvc.automatable { "automatable" } else { "not automatable" };
+        let (exploitation, impact) = (ssvc.exploitation.as_str(), ssvc.technical_impact.as_str());
+        field(page, "SSVC", &format!("exploitation {exploitation}; {automatable}; technical impact {impact} (CISA)"));
+    }
 }
 
 /// Why one package has it.
@@ -78,6 +88,12 @@ fn affected(page: &mut Page, report: &ScanReport, index: usize, finding: &Findin
     }
     evidence(page, report, package);
     finding.matches.iter().for_each(|matched| self::matched(page, matched));
+    if !finding.symbols.is_empty() {
+        let shown = finding.symbols.iter().take(SYMBOLS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = finding.symbols.len().saturating_sub(SYMBOLS_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        field(page, "in", &format!("{shown}{more}"));
+    }
     let fix = words::fix(&finding.fix);
     page.hanging(2, LABEL + 2, &[piece("fix", PLAIN).wide(LABEL - 2), piece(printable(&fix).into_owned(), STRONG)]);
     let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);

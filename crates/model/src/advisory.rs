@@ -3,7 +3,7 @@
 //! Two shapes. [`Advisory`] is a record as a feed states it, owned, on its way into the index. [`Advisories`] is what
 //! assessment asks of the finished index: borrowed rows, because a scan looks up thousands of packages in milliseconds.
 
-use crate::finding::{Epss, Kev, Score};
+use crate::finding::{Epss, Kev, Score, Ssvc};
 use crate::report::Coverage;
 
 /// One advisory record as its feed states it (OSV schema 1.7, reduced to what matching and reporting need).
@@ -31,6 +31,8 @@ pub struct Advisory {
     pub severities: Vec<StatedSeverity>,
     /// At most a few pages to read.
     pub references: Vec<String>,
+    /// The affected versions are malware themselves, not merely vulnerable.
+    pub malicious: bool,
     /// Which versions of which packages.
     pub affected: Vec<Affected>,
 }
@@ -61,6 +63,9 @@ pub struct Affected {
     pub module: Option<String>,
     /// Severities that hold for this package alone.
     pub severities: Vec<StatedSeverity>,
+    /// The functions and methods that carry the vulnerability, where the source names them: `net/http#Request.write`,
+    /// `time::at`. A program that calls none of them is not reached by it.
+    pub symbols: Vec<String>,
 }
 
 /// One interval of versions. Which version is older is the ecosystem's own business ([`crate::version`]).
@@ -112,8 +117,23 @@ pub struct VulnerabilityFacts {
     pub scores: Vec<Score>,
     /// EPSS estimate.
     pub epss: Option<Epss>,
+    /// EPSS estimates of earlier days, oldest first.
+    pub epss_history: Vec<EpssPoint>,
     /// CISA KEV entry.
     pub kev: Option<Kev>,
+    /// CISA's SSVC decision points.
+    pub ssvc: Option<Ssvc>,
+}
+
+/// An EPSS estimate as it was on some day.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EpssPoint {
+    /// `YYYY-MM-DD`.
+    pub date: String,
+    /// Probability of exploitation within 30 days, 0 to 1.
+    pub score: f64,
+    /// Share of vulnerabilities with this score or less, 0 to 1.
+    pub percentile: f64,
 }
 
 /// The index cannot be read at some place.
@@ -130,8 +150,9 @@ pub trait Advisories {
     /// [`crate::ecosystem`] normalises it. Withdrawn advisories have no rows.
     fn candidates(&self, ecosystem: &str, name: &str) -> Result<Vec<Candidate<'_>>, IndexDamage>;
 
-    /// The advisory with this number: everything but `affected`, which stays empty; `severities` holds the record's
-    /// own and, after them, those that hold for `(ecosystem, name)` alone.
+    /// The advisory with this number. `severities` holds the record's own and, after them, those that hold for
+    /// `(ecosystem, name)` alone. `affected` stays empty, but for one entry without ranges where the record names
+    /// `symbols` of that package.
     fn advisory(&self, number: AdvisoryNumber, ecosystem: &str, name: &str) -> Result<Advisory, IndexDamage>;
 
     /// Scores, EPSS and KEV of a vulnerability id; empty when the id is not known.

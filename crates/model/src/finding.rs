@@ -28,6 +28,16 @@ pub struct Finding {
     /// Present when CISA knows it to be exploited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kev: Option<Kev>,
+    /// CISA's assessment of the vulnerability (SSVC), from the CVE record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssvc: Option<Ssvc>,
+    /// The package is malware itself, not merely vulnerable.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub malicious: bool,
+    /// The functions and methods that carry the vulnerability, where an advisory names them. Whether the program calls them
+    /// is not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
     /// Whether a fix can be had.
     pub fix: Fix,
     /// What the matching rests on, one entry per advisory range that covers the version.
@@ -121,6 +131,65 @@ pub struct Epss {
     pub score: f64,
     /// Share of vulnerabilities with this score or less, 0 to 1.
     pub percentile: f64,
+    /// By how much the score has risen (or fallen, below 0) in about the last 30 days, where an estimate of then is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<f64>,
+}
+
+/// Decision points of Stakeholder-Specific Vulnerability Categorization as CISA's Vulnrichment states them.
+///
+/// Source: CISA, "SSVC Guide", 2022, sections "Exploitation", "Automatable" and "Technical impact".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ssvc {
+    /// What is known of attacks.
+    pub exploitation: Exploitation,
+    /// Whether reconnaissance to exploitation can be automated.
+    pub automatable: bool,
+    /// What control an attacker gains.
+    pub technical_impact: TechnicalImpact,
+}
+
+/// What SSVC says of attacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exploitation {
+    /// No evidence, and no public proof of concept.
+    None,
+    /// A proof of concept is public.
+    Poc,
+    /// It is being exploited.
+    Active,
+}
+
+/// What SSVC says of an attack's effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TechnicalImpact {
+    /// Limited control, or a denial of service.
+    Partial,
+    /// Total control of the component, or disclosure of all that it holds.
+    Total,
+}
+
+impl Exploitation {
+    /// The name in documents and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Poc => "poc",
+            Self::Active => "active",
+        }
+    }
+}
+
+impl TechnicalImpact {
+    /// The name in documents and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Partial => "partial",
+            Self::Total => "total",
+        }
+    }
 }
 
 /// An entry of CISA's catalogue of Known Exploited Vulnerabilities.

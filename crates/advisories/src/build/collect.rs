@@ -1,16 +1,17 @@
 //! Gathers what feeds say, keeping of each record only its newest state.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use model::advisory::{Advisory, RangeEnd, StatedSeverity};
 use model::report::CoverageState;
 
 use super::strings::Strings;
-use crate::feeds::cve::{CveFacts, CveKey, KevEntry};
-use crate::feeds::osv::Parsed;
+use crate::feeds::Parsed;
+use crate::feeds::cve::{CveFacts, CveKey, KevEntry, NVD, PROVIDERS, pack_ssvc};
 use crate::index::layout::{END_EXACTLY, END_FIXED, END_LAST_AFFECTED, END_OPEN, NONE, TAG_SHIFT};
+use crate::index::record::{LISTS, MALICIOUS, NUMBERS};
 
 /// A record that is kept. Its rows and tokens stay where they are when a newer state replaces it: `live` decides.
 pub(super) struct Kept {
@@ -26,6 +27,8 @@ pub(super) struct Kept {
     tokens: (usize, usize),
     /// Where its ecosystems are in `membership`.
     ecosystems: (usize, usize),
+    /// Where its rows are in `rows`.
+    rows: (usize, usize),
     modified: Option<Timestamp>,
 }
 
@@ -42,11 +45,43 @@ pub(super) struct RawRow {
 /// What the score and exploitation feeds say of one CVE.
 #[derive(Default)]
 pub(super) struct Facts {
-    modified: String,
-    /// Scorer, vector (texts), score in tenths.
-    pub(super) scores: Vec<(u32, u32, u32)>,
+    /// The newest record of each provider.
+    said: [Said; PROVIDERS],
     /// Date (text, 0 unknown) and ransomware.
     pub(super) kev: Option<(u32, bool)>,
+}
+
+/// What one provider says of one CVE.
+#[derive(Default)]
+struct Said {
+    modified: String,
+    /// Scorer, vector (texts), score in tenths.
+    scores: Vec<(u32, u32, u32)>,
+    /// Decision points as a number, 0 for none.
+    ssvc: u32,
+}
+
+impl Facts {
+    /// Scores of all providers: scorer, vector (texts), score in tenths. What the NVD merely repeats of a CVE record, under
+    /// another name of the scorer, is left out.
+    pub(super) fn scores(&self, texts: &Strings) -> Vec<(u32, u32, u32)> {
+        let mut scores: Vec<(u32, u32, u32)> = Vec::new();
+        for said in &self.said {
+            let before = scores.len();
+            for score in &said.scores {
+                let repeated = scores[..before].iter().any(|known| (known.1, known.2) == (score.1, score.2));
+                if !repeated || texts.get(score.0) == NVD {
+                    scores.push(*score);
+                }
+            }
+        }
+        scores
+    }
+
+    /// The decision points of the first provider that states them.
+    pub(super) fn ssvc(&self) -> u32 {
+        self.said.iter().map(|said| said.ssvc).find(|ssvc| *ssvc != 0).unwrap_or(0)
+    }
 }
 
 /// What a collection of records may say about coverage, for each ecosystem in it.
@@ -78,8 +113,10 @@ pub(super) struct Collector {
     pub(super) file_day: String,
     /// The best claim about each ecosystem.
     pub(super) claims: HashMap<u32, Claim>,
-    /// Whether an ecosystem has records in the file being read that list versions only up to some day.
-    enumerated: HashMap<u32, bool>,
+    /// The ecosystems in the file being read, and why it cannot be all of them, where a record says so.
+    read: HashMap<u32, Option<&'static str>>,
+    /// Of ecosystems whose publisher has a document for each part: which parts were read, and which there are.
+    parts: BTreeMap<String, (BTreeSet<String>, &'static [&'static str])>,
 }
 
 impl Collector {
@@ -99,7 +136,8 @@ impl Collector {
             facts: BTreeMap::new(),
             file_day: String::new(),
             claims: HashMap::new(),
-            enumerated: HashMap::new(),
+            read: HashMap::new(),
+            parts: BTreeMap::new(),
         }
     }
 
@@ -108,9 +146,10 @@ impl Collector {
         &self.membership[record.ecosystems.0..record.ecosystems.1]
     }
 
-    /// A record's tokens, all numbers of texts but six:
-    /// `[id, source, published, modified, withdrawn, summary, n_aliases, n_upstream, n_related, n_severities, n_references, n_own]`,
-    /// then that many ids, ids, ids, (scorer, value), pages, (ecosystem, name, scorer, value).
+    /// A record's tokens, all numbers of texts but the [`NUMBERS`]:
+    /// `[id, source, published, modified, withdrawn, summary, flags, n_aliases, n_upstream, n_related, n_severities,
+    /// n_references, n_own, n_symbols]`, then that many ids, ids, ids, (scorer, value), pages, (ecosystem, name, scorer,
+    /// value), (ecosystem, name, symbol). A record lies in the file in the same way.
     pub(super) fn tokens_of(&self, record: &Kept) -> &[u32] {
         &self.tokens[record.tokens.0..record.tokens.1]
     }
@@ -123,9 +162,11 @@ impl Collector {
         let mut kept = self.store(advisory);
         self.affected(number, advisory);
         kept.ecosystems = (members_before, self.membership.len());
+        kept.rows = (rows_before, self.rows.len());
         kept.fingerprint = self.fingerprint(&kept, rows_before);
         for &ecosystem in &self.membership[members_before..] {
-            *self.enumerated.entry(ecosystem).or_default() |= parsed.enumerated_only;
+            let known = self.read.entry(ecosystem).or_default();
+            *known = known.or(parsed.partial);
         }
         let rivals = self.by_id.get(&(kept.id, kept.source)).cloned().unwrap_or_default();
         if rivals.iter().any(|&rival| self.supersedes(&self.records[rival as usize], &kept)) {
@@ -155,10 +196,18 @@ impl Collector {
             && !b.withdrawn
             && !self.ecosystems_of(a).iter().any(|x| self.ecosystems_of(b).iter().any(|y| family(x) == family(y)));
         let empty = self.ecosystems_of(a).is_empty() || self.ecosystems_of(b).is_empty();
-        if apart && !empty {
+        if !empty && (apart || (a.modified.is_none() && self.of_other_packages(a, b))) {
             return false;
         }
         (a.withdrawn, a.fingerprint) >= (b.withdrawn, b.fingerprint)
+    }
+
+    /// Whether two records name no package (of one release) in common. Feeds that date nothing have one file per release or
+    /// repository, each with its part of what is said of a vulnerability.
+    fn of_other_packages(&self, a: &Kept, b: &Kept) -> bool {
+        let keys = |kept: &Kept| self.rows[kept.rows.0..kept.rows.1].iter().map(|row| row.key);
+        let known: std::collections::HashSet<u32> = keys(a).collect();
+        !keys(b).any(|key| known.contains(&key))
     }
 
     fn store(&mut self, advisory: &Advisory) -> Kept {
@@ -171,17 +220,19 @@ impl Collector {
         let summary = texts.intern(&advisory.summary);
         let own = || advisory.affected.iter().filter(|affected| !affected.severities.is_empty());
         let own_count: usize = own().map(|affected| affected.severities.len()).sum();
+        let symbol_count: usize = advisory.affected.iter().map(|affected| affected.symbols.len()).sum();
         self.tokens.extend([id, source, published, modified, withdrawn, summary]);
-        for count in [
+        self.tokens.push(if advisory.malicious { MALICIOUS } else { 0 });
+        let counts: [usize; LISTS] = [
             advisory.aliases.len(),
             advisory.upstream.len(),
             advisory.related.len(),
             advisory.severities.len(),
             advisory.references.len(),
             own_count,
-        ] {
-            self.tokens.push(count as u32);
-        }
+            symbol_count,
+        ];
+        self.tokens.extend(counts.map(|count| count as u32));
         for list in [&advisory.aliases, &advisory.upstream, &advisory.related] {
             self.tokens.extend(list.iter().map(|id| texts.intern(id)));
         }
@@ -199,6 +250,11 @@ impl Collector {
                 );
             }
         }
+        for affected in &advisory.affected {
+            for symbol in &affected.symbols {
+                self.tokens.extend([&affected.ecosystem, &affected.name, symbol].map(|text| self.texts.intern(text)));
+            }
+        }
         let dated = self.dated(advisory);
         Kept {
             id,
@@ -209,6 +265,7 @@ impl Collector {
             fingerprint: 0,
             tokens: (start, self.tokens.len()),
             ecosystems: (0, 0),
+            rows: (0, 0),
             modified: advisory.modified.parse().ok(),
         }
     }
@@ -282,9 +339,10 @@ impl Collector {
             }
         };
         for (at, token) in self.tokens_of(kept).iter().enumerate() {
-            match at {
-                6..12 => eat(&token.to_le_bytes()),
-                _ => eat(self.texts.get(*token).as_bytes()),
+            if NUMBERS.contains(&at) {
+                eat(&token.to_le_bytes());
+            } else {
+                eat(self.texts.get(*token).as_bytes());
             }
         }
         for row in &self.rows[rows_before..] {
@@ -297,7 +355,7 @@ impl Collector {
         print
     }
 
-    /// Takes the scores of a CVE record; of several states the newest counts.
+    /// Takes what a provider says of a CVE; of several states the newest counts.
     pub(super) fn facts(&mut self, facts: &CveFacts) -> Result<(), String> {
         let key = CveKey::parse(&facts.cve).ok_or_else(|| format!("`{}` is no CVE id", facts.cve))?;
         let scores: Vec<(u32, u32, u32)> = facts
@@ -308,18 +366,18 @@ impl Collector {
                 (self.texts.intern(&score.scorer), self.texts.intern(&score.vector), tenths)
             })
             .collect();
-        let known = self.facts.entry(key).or_default();
+        let ssvc = facts.ssvc.map_or(0, pack_ssvc);
+        let known = &mut self.facts.entry(key).or_default().said[facts.provider as usize];
         let said = |scores: &[(u32, u32, u32)]| -> Vec<(String, String, u32)> {
             scores.iter().map(|s| (self.texts.get(s.0).to_owned(), self.texts.get(s.1).to_owned(), s.2)).collect()
         };
         let newer = match facts.modified.cmp(&known.modified) {
             // One date and two opinions: any rule will do that does not depend on which came first.
-            Ordering::Equal => said(&scores) > said(&known.scores),
+            Ordering::Equal => (said(&scores), ssvc) > (said(&known.scores), known.ssvc),
             order => order.is_gt(),
         };
         if newer {
-            known.modified.clone_from(&facts.modified);
-            known.scores = scores;
+            *known = Said { modified: facts.modified.clone(), scores, ssvc };
         }
         Ok(())
     }
@@ -335,10 +393,29 @@ impl Collector {
         Ok(())
     }
 
+    /// Notes that a whole part of an ecosystem was read.
+    pub(super) fn part(&mut self, ecosystem: String, part: String, of: &'static [&'static str]) {
+        self.parts.entry(ecosystem).or_insert_with(|| (BTreeSet::new(), of)).0.insert(part);
+    }
+
+    /// What may be claimed about an ecosystem after all files.
+    pub(super) fn claim(&self, ecosystem: &str, settled: Option<&Claim>) -> Claim {
+        let settled = settled.cloned().unwrap_or(Claim { state: CoverageState::Partial, note: None });
+        let Some((parts, of)) = self.parts.get(ecosystem).filter(|_| settled.state != CoverageState::Complete) else {
+            return settled;
+        };
+        let missing: Vec<&str> = of.iter().filter(|part| !parts.contains(**part)).copied().collect();
+        if missing.is_empty() {
+            return Claim { state: CoverageState::Complete, note: None };
+        }
+        let note = format!("{} was not read", missing.join(", "));
+        Claim { state: CoverageState::Partial, note: Some(note) }
+    }
+
     /// Ends a file (or a manifest's entry): what it may claim about the ecosystems in it becomes part of coverage.
-    pub(super) fn settle(&mut self, mut claim: impl FnMut(&str, bool) -> Claim) {
-        for (ecosystem, enumerated) in std::mem::take(&mut self.enumerated) {
-            let new = claim(self.words.get(ecosystem), enumerated);
+    pub(super) fn settle(&mut self, mut claim: impl FnMut(&str, Option<&'static str>) -> Claim) {
+        for (ecosystem, partial) in std::mem::take(&mut self.read) {
+            let new = claim(self.words.get(ecosystem), partial);
             let better = match self.claims.get(&ecosystem) {
                 None => true,
                 // Of two equal claims the note that sorts first is kept, so that the order of files does not matter.

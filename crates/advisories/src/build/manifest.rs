@@ -96,13 +96,14 @@ impl ManifestFile {
 
 /// What a file without a manifest may claim.
 ///
-/// An archive or a tree of one file per record is how publishers export a feed, and is taken as whole. A single file of
-/// many records can be any extract, a single record is surely one, and lists of versions end on the day they were made.
-pub(super) fn default_claim(form: Form, from_tree: bool, enumerated: bool) -> Claim {
-    let partial = |note: &str| Claim { state: CoverageState::Partial, note: Some(note.into()) };
+/// An archive or a tree of one file per record is how publishers export a feed, and is taken as whole; so is a document that
+/// its format says is all. A single file of
+/// many records can be any extract, a single record is surely one. `partial` says why no number of such records is all.
+pub(super) fn default_claim(form: Form, from_tree: bool, partial: Option<&str>) -> Claim {
+    let because = |note: &str| Claim { state: CoverageState::Partial, note: Some(note.into()) };
     match (form, from_tree) {
-        _ if enumerated => partial("some records list only the versions known on the day they were written"),
-        (Form::Archive, _) | (Form::Single, true) => Claim { state: CoverageState::Complete, note: None },
-        _ => partial("given without a manifest that says whether it is complete"),
+        _ if partial.is_some() => because(partial.unwrap_or_default()),
+        (Form::Archive | Form::Catalogue, _) | (Form::Single, true) => Claim { state: CoverageState::Complete, note: None },
+        _ => because("given without a manifest that says whether it is complete"),
     }
 }

@@ -26,7 +26,7 @@ const TREE_DEPTH_MAX: usize = 32;
 const PROBLEMS_KEPT_MAX: usize = 1000;
 
 /// EPSS estimates by the day they are for.
-type Epss = Vec<(String, Vec<u64>)>;
+type Epss = BTreeMap<String, Vec<u64>>;
 
 /// Choices for a build.
 #[derive(Debug, Clone, Default)]
@@ -121,9 +121,11 @@ impl BuildError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotAFeed { .. } | Self::Nothing(_) => Some(
-                "give OSV records (a directory, a zip, `.json` or `.jsonl`, plain or compressed with zstd or gzip), \
-                 a KEV catalogue or an EPSS file"
-                    .into(),
+                format!(
+                    "give feeds as their publishers write them (a directory, zip or tar, a document or JSON lines, plain or \
+                     compressed with zstd or gzip); known formats: {}, EPSS",
+                    feeds::format_names().collect::<Vec<_>>().join(", ")
+                ),
             ),
             Self::Manifest { .. } => Some(format!("correct `{MANIFEST_NAME}`, or move it out of the directory")),
             Self::TooLarge => Some("build one index per group of ecosystems".into()),
@@ -154,7 +156,7 @@ pub fn build(inputs: &[PathBuf], out: &Path, options: &BuildOptions) -> Result<B
     if options.strict && reading.summary.problem_count > 0 {
         return Err(BuildError::Problems(reading.summary.problem_count));
     }
-    let Reading { collector, epss, mut meta, attributions, mut summary } = reading;
+    let Reading { collector, epss, mut meta, attributions, mut summary, .. } = reading;
     meta.attributions = attributions.into_values().collect();
     let collector = collector.unwrap_or_else(Collector::new);
     let sections = tables::compile(&collector, epss, meta)?;
@@ -173,6 +175,8 @@ pub fn build(inputs: &[PathBuf], out: &Path, options: &BuildOptions) -> Result<B
 struct Reading {
     collector: Option<Collector>,
     epss: Epss,
+    /// The day of the estimates being read.
+    epss_day: String,
     meta: Meta,
     attributions: BTreeMap<String, Attribution>,
     summary: BuildSummary,
@@ -221,9 +225,9 @@ impl Reading {
         self.collector.get_or_insert_with(Collector::new).file_day = day;
         let form = feeds::read(path, &mut |item| self.item(path, item));
         let claimed = form.as_ref().copied().unwrap_or(Form::Collection);
-        self.collector.get_or_insert_with(Collector::new).settle(|ecosystem, enumerated| match stated {
+        self.collector.get_or_insert_with(Collector::new).settle(|ecosystem, partial| match stated {
             Some(file) => file.claim(ecosystem),
-            None => manifest::default_claim(claimed, from_tree, enumerated),
+            None => manifest::default_claim(claimed, from_tree, partial),
         });
         form?;
         self.summary.files += 1;
@@ -254,11 +258,18 @@ impl Reading {
             Item::Facts(facts) => collector.facts(&facts).map_err(|detail| (facts.cve, detail)),
             Item::EpssDate(date) => {
                 self.meta.epss_date = std::mem::take(&mut self.meta.epss_date).max(date.clone());
-                self.epss.push((date, Vec::new()));
+                self.epss_day = date;
                 Ok(())
             }
             Item::Epss(word) => {
-                self.epss.last_mut().into_iter().for_each(|(_, words)| words.push(word));
+                match self.epss.get_mut(&self.epss_day) {
+                    Some(words) => words.push(word),
+                    None => _ = self.epss.insert(self.epss_day.clone(), vec![word]),
+                }
+                Ok(())
+            }
+            Item::Part { ecosystem, part, of } => {
+                collector.part(ecosystem, part, of);
                 Ok(())
             }
             Item::KevDate(date) => {

@@ -1,14 +1,20 @@
 //! From what was collected to the sections of the file, in an order that depends on nothing but what the feeds say.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::report::{Coverage, CoverageState};
+use model::report::Coverage;
 
-use super::collect::{Claim, Collector, Kept, RawRow};
+use super::collect::{Claim, Collector, Facts, Kept, RawRow};
 use super::strings::{Placed, offset};
 use super::{BuildError, Epss};
+use crate::feeds::cve::{CveKey, epss_steps, unpack_epss};
 use crate::index::layout::{NONE, SECTIONS, Section, TAG_SHIFT, bucket_bits, hash, put_varint};
 use crate::index::meta::{FeedSummary, Meta};
+use crate::index::record::NUMBERS;
+
+/// Earlier estimates kept per CVE: two and a half years of one a month, or a month of one a day.
+const EPSS_POINTS_MAX: usize = 32;
 
 /// The bytes of each section, in file order.
 pub(super) type Sections = [Vec<u8>; SECTIONS.len()];
@@ -25,8 +31,8 @@ pub(super) fn compile(collected: &Collector, epss: Epss, mut meta: Meta) -> Resu
     meta.ranges = matching_tables(collected, &numbers, &mut words, &mut sections)?;
     let mut texts = Placed::new(&collected.texts);
     record_tables(collected, &order, &mut texts, &mut sections)?;
-    fact_tables(collected, &mut texts, &mut sections)?;
-    let estimates = merged(epss);
+    let (estimates, history) = in_force(epss);
+    fact_tables(collected, history, &mut texts, &mut sections)?;
     meta.estimates = estimates.len() as u64;
     sections[Section::Epss as usize] = estimates.iter().flat_map(|word| word.to_le_bytes()).collect();
     sections[Section::Words as usize] = words.section;
@@ -159,11 +165,12 @@ fn record_tables(
         let start = offset(sections[Section::Records as usize].len())?;
         sections[Section::Advisories as usize].extend(start.to_le_bytes());
         let tokens = collected.tokens_of(&collected.records[record as usize]);
-        let known_by: usize = tokens[6..9].iter().map(|count| *count as usize).sum();
+        // Aliases, upstream and related ids, after the flags.
+        let known_by: usize = tokens[NUMBERS.start + 1..NUMBERS.start + 4].iter().map(|count| *count as usize).sum();
         for (at, &token) in tokens.iter().enumerate() {
-            let value = if (6..12).contains(&at) { token } else { texts.place(token)? };
+            let value = if NUMBERS.contains(&at) { token } else { texts.place(token)? };
             put_varint(&mut sections[Section::Records as usize], value);
-            if at == 0 || (12..12 + known_by).contains(&at) {
+            if at == 0 || (NUMBERS.end..NUMBERS.end + known_by).contains(&at) {
                 ids.push((hash(&[collected.texts.get(token)]), token, number as u32));
             }
         }
@@ -179,16 +186,31 @@ fn record_tables(
     Ok(())
 }
 
-/// Scores and exploitation by CVE.
-fn fact_tables(collected: &Collector, texts: &mut Placed<'_>, sections: &mut Sections) -> Result<(), BuildError> {
-    for (key, facts) in collected.facts.iter().filter(|(_, facts)| !facts.scores.is_empty() || facts.kev.is_some()) {
+/// Estimates of earlier days by CVE: the day, `YYYYMMDD`, and the packed estimate.
+type History = BTreeMap<CveKey, Vec<(u32, u64)>>;
+
+/// Scores, exploitation, decision points and earlier estimates by CVE.
+fn fact_tables(
+    collected: &Collector,
+    mut history: History,
+    texts: &mut Placed<'_>,
+    sections: &mut Sections,
+) -> Result<(), BuildError> {
+    let none = Facts::default();
+    let keys: BTreeSet<CveKey> = collected.facts.keys().chain(history.keys()).copied().collect();
+    for key in keys {
+        let facts = collected.facts.get(&key).unwrap_or(&none);
+        let (scores, earlier) = (facts.scores(&collected.texts), history.remove(&key).unwrap_or_default());
+        if scores.is_empty() && facts.kev.is_none() && facts.ssvc() == 0 && earlier.is_empty() {
+            continue;
+        }
         let start = offset(sections[Section::FactRecords as usize].len())?;
         let table = &mut sections[Section::Facts as usize];
         table.extend(key.0.to_le_bytes());
         table.extend(start.to_le_bytes());
         let to = &mut sections[Section::FactRecords as usize];
-        put_varint(to, facts.scores.len() as u32);
-        for &(scorer, vector, tenths) in &facts.scores {
+        put_varint(to, scores.len() as u32);
+        for (scorer, vector, tenths) in scores {
             for value in [texts.place(scorer)?, texts.place(vector)?, tenths] {
                 put_varint(to, value);
             }
@@ -196,17 +218,38 @@ fn fact_tables(collected: &Collector, texts: &mut Placed<'_>, sections: &mut Sec
         let (kind, date) = facts.kev.map_or((0, 0), |(date, ransomware)| (1 + u32::from(ransomware), date));
         put_varint(to, kind);
         put_varint(to, texts.place(date)?);
+        put_varint(to, facts.ssvc());
+        put_varint(to, earlier.len() as u32);
+        for (day, estimate) in earlier {
+            let (score, percentile) = epss_steps(estimate);
+            [day, score, percentile].into_iter().for_each(|value| put_varint(to, value));
+        }
     }
     Ok(())
 }
 
-/// Estimates of several days: the newest day's counts.
-fn merged(mut epss: Epss) -> Vec<u64> {
-    epss.sort_by(|a, b| b.cmp(a));
-    let mut words: Vec<u64> = epss.into_iter().flat_map(|(_, words)| words).collect();
-    words.sort_by_key(|word| word >> 34);
-    words.dedup_by_key(|word| *word >> 34);
-    words
+/// Of estimates of several days the newest of each CVE are in force; those of earlier days are its history.
+fn in_force(epss: Epss) -> (Vec<u64>, History) {
+    let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut history = History::new();
+    for (date, words) in epss.into_iter().rev() {
+        let day = date.replace('-', "").parse().unwrap_or(0);
+        for word in words {
+            match newest.entry(word >> 34) {
+                Entry::Vacant(place) => _ = place.insert(word),
+                Entry::Occupied(_) if day == 0 => {}
+                Entry::Occupied(_) => {
+                    let points = history.entry(unpack_epss(word).0).or_default();
+                    // Newest first until here, so the same day twice is a repetition.
+                    if points.len() < EPSS_POINTS_MAX && points.last().is_none_or(|(last, _)| *last != day) {
+                        points.push((day, word));
+                    }
+                }
+            }
+        }
+    }
+    history.values_mut().for_each(|points| points.reverse());
+    (newest.into_values().collect(), history)
 }
 
 /// Coverage, dates and who said how much.
@@ -234,14 +277,8 @@ fn describe(collected: &Collector, order: &[u32], meta: &mut Meta) {
     meta.coverage = coverage
         .into_iter()
         .map(|(ecosystem, (records, newest))| {
-            let claim = claims.get(ecosystem);
-            Coverage {
-                ecosystem: ecosystem.into(),
-                state: claim.map_or(CoverageState::Partial, |claim| claim.state),
-                records,
-                newest: newest.into(),
-                note: claim.and_then(|claim| claim.note.clone()),
-            }
+            let Claim { state, note } = collected.claim(ecosystem, claims.get(ecosystem).copied());
+            Coverage { ecosystem: ecosystem.into(), state, records, newest: newest.into(), note }
         })
         .collect();
 }

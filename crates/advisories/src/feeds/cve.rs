@@ -1,9 +1,11 @@
 //! Facts about CVE ids: exploitation (KEV), likelihood (EPSS) and scores (CVE records).
 
+use model::finding::{Exploitation, Ssvc, TechnicalImpact};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::nullable;
+use super::shape::Syntax;
+use super::{Extent, Format, Item, json, nullable};
 
 /// A CVE id in 30 bits, so that scores fit beside it in one word: 6 bits of year from 1999, 24 bits of number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +32,57 @@ impl CveKey {
     }
 }
 
+/// CISA's catalogue of known exploited vulnerabilities.
+pub(super) const KEV: Format =
+    Format { name: "KEV", marks: |shape| shape.has(Syntax::Json, &["vulnerabilities.cveID"]), read: read_kev };
+
+#[derive(Deserialize)]
+struct Catalogue {
+    vulnerabilities: Vec<KevEntry>,
+    #[serde(default, rename = "dateReleased", alias = "asOf")]
+    released: Value,
+}
+
+fn read_kev(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
+    let catalogue: Catalogue = json(text)?;
+    sink(Item::KevDate(catalogue.released.as_str().and_then(|date| date.get(..10)).unwrap_or_default().to_owned()));
+    catalogue.vulnerabilities.into_iter().for_each(|entry| sink(Item::Kev(entry)));
+    Ok(Extent::Some)
+}
+
+/// CVE records reduced to their scores and decision points, one per line.
+pub(super) const FACTS: Format = Format {
+    name: "CVE facts",
+    marks: |shape| shape.has(Syntax::Json, &["id", "state"]) && !shape.has(Syntax::Json, &["affected"]),
+    read: read_facts,
+};
+
+#[derive(Deserialize)]
+struct RawFacts {
+    id: String,
+    state: String,
+    #[serde(default, deserialize_with = "nullable")]
+    assigner: String,
+    #[serde(default, deserialize_with = "nullable")]
+    modified: String,
+    #[serde(default, deserialize_with = "nullable")]
+    cvss: Vec<RawScore>,
+    #[serde(default)]
+    ssvc: Value,
+}
+
+fn read_facts(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
+    let raw: RawFacts = json(text)?;
+    let mut facts = CveFacts { cve: raw.id, modified: raw.modified, ..CveFacts::default() };
+    // A rejected id has no score, whatever was once said of it.
+    if raw.state != "REJECTED" {
+        facts.scores = scores(&raw.cvss, &raw.assigner);
+        facts.ssvc = ssvc(|name| raw.ssvc.get(name).and_then(Value::as_str).map(str::to_owned));
+    }
+    sink(Item::Facts(facts));
+    Ok(Extent::Some)
+}
+
 /// One entry of CISA's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(default)]
@@ -52,7 +105,7 @@ impl KevEntry {
     }
 }
 
-/// One CVE record's scores: a line of a CVE-facts file.
+/// What one provider says of a CVE beside which packages it affects.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CveFacts {
     /// `CVE-…`.
@@ -61,6 +114,61 @@ pub struct CveFacts {
     pub modified: String,
     /// Scores, each with who gave it.
     pub scores: Vec<FactScore>,
+    /// CISA's decision points.
+    pub ssvc: Option<Ssvc>,
+    /// Who carries all that.
+    pub provider: Provider,
+}
+
+/// Who tells facts of CVEs. Each replaces only its own older word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provider {
+    /// The CVE record: its CNA's word and those of authorised publishers (ADP).
+    #[default]
+    CveRecord,
+    /// The National Vulnerability Database.
+    Nvd,
+}
+
+/// How many providers there are.
+pub(crate) const PROVIDERS: usize = 2;
+/// The NVD's name as a scorer.
+pub(crate) const NVD: &str = "NVD";
+
+/// Decision points as one number, not 0.
+pub(crate) fn pack_ssvc(ssvc: Ssvc) -> u32 {
+    1 + ssvc.exploitation as u32 + 3 * u32::from(ssvc.automatable) + 6 * ssvc.technical_impact as u32
+}
+
+/// The decision points of a number; none for 0 and for what is no such number.
+pub(crate) fn unpack_ssvc(code: u32) -> Option<Ssvc> {
+    let code = code.checked_sub(1).filter(|code| *code < 12)?;
+    let exploitation = [Exploitation::None, Exploitation::Poc, Exploitation::Active][code as usize % 3];
+    let technical_impact = if code < 6 { TechnicalImpact::Partial } else { TechnicalImpact::Total };
+    Some(Ssvc { exploitation, automatable: code / 3 % 2 == 1, technical_impact })
+}
+
+/// Reads the options of an SSVC assessment by their names; none unless all three are there.
+pub(crate) fn ssvc(option: impl Fn(&str) -> Option<String>) -> Option<Ssvc> {
+    let option = |name: &str| option(name).map(|value| value.to_ascii_lowercase());
+    Some(Ssvc {
+        exploitation: match option("Exploitation")?.as_str() {
+            "none" => Exploitation::None,
+            "poc" => Exploitation::Poc,
+            "active" => Exploitation::Active,
+            _ => return None,
+        },
+        automatable: match option("Automatable")?.as_str() {
+            "yes" => true,
+            "no" => false,
+            _ => return None,
+        },
+        technical_impact: match option("Technical Impact")?.as_str() {
+            "partial" => TechnicalImpact::Partial,
+            "total" => TechnicalImpact::Total,
+            _ => return None,
+        },
+    })
 }
 
 /// One score of a CVE record.
@@ -116,8 +224,19 @@ pub(crate) fn pack_epss(key: CveKey, score: f64, percentile: f64) -> Option<u64>
 
 /// The key, score and percentile of a packed word.
 pub(crate) fn unpack_epss(word: u64) -> (CveKey, f64, f64) {
-    let part = |shift: u32| (word >> shift & 0x1_ffff) as f64 / 100_000.0;
-    (CveKey((word >> 34) as u32), part(17), part(0))
+    let (score, percentile) = epss_steps(word);
+    (CveKey((word >> 34) as u32), share(score), share(percentile))
+}
+
+/// The score and percentile of a packed word, in steps.
+pub(crate) fn epss_steps(word: u64) -> (u32, u32) {
+    let part = |shift: u32| (word >> shift & 0x1_ffff) as u32;
+    (part(17), part(0))
+}
+
+/// Steps as a share of 1.
+pub(crate) fn share(steps: u32) -> f64 {
+    f64::from(steps) / 100_000.0
 }
 
 /// A line of an EPSS file: `CVE-2021-44228,0.97565,0.99999`. None when it is not one.

@@ -8,24 +8,33 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ranges::{Event, covers, intervals};
-use super::{cve, nullable, rpm, source};
+use super::draft::{self, WORD_BYTES_MAX};
+use super::shape::Syntax;
+use super::{Extent, Format, Item, Parsed, json, nullable, rpm, source};
 
 /// Pages kept per record; more is noise beside a finding.
 const REFERENCES_MAX: usize = 3;
-/// Longest ecosystem, name, version or id. Longer ones are no package's, and each is stored as it is.
-const WORD_BYTES_MAX: usize = 4096;
-/// Longest summary kept.
-const SUMMARY_BYTES_MAX: usize = 2048;
+/// Symbols kept per package; the longest list known has some 300.
+const SYMBOLS_MAX: usize = 512;
 
-/// What one record says, and what in it could not be used.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Parsed {
-    /// The record.
-    pub advisory: Advisory,
-    /// It lists versions one by one up to some day, so a version that is absent may be affected all the same.
-    pub enumerated_only: bool,
-    /// What made no sense, each as a clause to put after the record's id.
-    pub problems: Vec<String>,
+/// The Open Source Vulnerability format, which most language ecosystems and several distributions publish.
+pub(super) const FORMAT: Format = Format {
+    name: "OSV",
+    marks: |shape| {
+        shape.has(Syntax::Json, &["id", "affected"])
+            || (shape.has(Syntax::Json, &["id", "modified"]) && !shape.has(Syntax::Json, &["state"]))
+    },
+    read,
+};
+
+fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
+    let record: Record = json(text)?;
+    let id = record.id.clone();
+    match understand(record) {
+        Ok(parsed) => sink(Item::Advisory(Box::new(parsed))),
+        Err(detail) => sink(Item::Problem { record: id, detail }),
+    }
+    Ok(Extent::Record)
 }
 
 /// The JSON of a record. Unknown fields are skipped; a field of the wrong type makes the record a problem.
@@ -54,14 +63,6 @@ pub(crate) struct Record {
     references: Vec<RawReference>,
     #[serde(deserialize_with = "nullable")]
     database_specific: RawSpecific,
-    // What documents of other formats have, so that one pass over the JSON both tells them apart and reads them.
-    pub(crate) state: Value,
-    pub(crate) assigner: Value,
-    #[serde(deserialize_with = "nullable")]
-    pub(crate) cvss: Vec<cve::RawScore>,
-    pub(crate) vulnerabilities: Option<Vec<cve::KevEntry>>,
-    #[serde(rename = "dateReleased", alias = "asOf")]
-    pub(crate) released: Value,
 }
 
 #[derive(Deserialize, Default)]
@@ -133,16 +134,11 @@ struct RawSpecific {
     module: Value,
     rpmmod: Value,
     informational: Value,
-}
-
-/// Reads one record.
-///
-/// # Errors
-///
-/// When it is not JSON, has fields of the wrong type, or lacks an id.
-pub fn parse(json: &str) -> Result<Parsed, String> {
-    let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    understand(record)
+    imports: Value,
+    affects: Value,
+    affected_functions: Value,
+    #[serde(rename = "malicious-packages-origins")]
+    malicious_origins: Value,
 }
 
 /// Turns the JSON's shape into ours.
@@ -158,7 +154,9 @@ pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
     let declared = text(&record.database_specific.source);
     let source = source::publisher(declared.unwrap_or_default(), &record.id, first_ecosystem);
     let mut parsed = Parsed {
-        enumerated_only: record.database_specific.versions_enumerated == Value::Bool(true),
+        // It lists versions one by one up to some day, so a version that is absent may be affected all the same.
+        partial: (record.database_specific.versions_enumerated == Value::Bool(true))
+            .then_some("some records list only the versions known on the day they were written"),
         ..Parsed::default()
     };
     let withdrawn = record.withdrawn.filter(|date| !date.is_empty());
@@ -173,7 +171,9 @@ pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
     streams_from_siblings(&mut entries);
     let mut severities = severities(&record.severity, &source);
     severities.extend(specific_severities(&record.database_specific, &source));
+    let malicious = record.id.starts_with("MAL-") || record.database_specific.malicious_origins.is_array();
     parsed.advisory = Advisory {
+        malicious,
         id: record.id,
         source,
         aliases: record.aliases,
@@ -182,7 +182,7 @@ pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
         published: record.published,
         modified: record.modified,
         withdrawn,
-        summary: shortened(record.summary),
+        summary: draft::line(&record.summary),
         severities,
         references: record
             .references
@@ -194,14 +194,6 @@ pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
         affected: entries,
     };
     Ok(parsed)
-}
-
-fn shortened(mut summary: String) -> String {
-    if summary.len() > SUMMARY_BYTES_MAX {
-        let end = (0..=SUMMARY_BYTES_MAX).rev().find(|&at| summary.is_char_boundary(at)).unwrap_or(0);
-        summary.truncate(end);
-    }
-    summary
 }
 
 fn text(value: &Value) -> Option<&str> {
@@ -282,6 +274,7 @@ fn affected_entry(
         status: status.map(str::to_owned),
         module,
         severities,
+        symbols: symbols(&entry.ecosystem_specific),
         ecosystem: String::new(),
     };
     let ecosystems = ecosystems_of(entry, ecosystem);
@@ -289,6 +282,32 @@ fn affected_entry(
         problems.push(format!("no product (CPE) for `{}` in {ecosystem}", template.name));
     }
     entries.extend(ecosystems.into_iter().map(|ecosystem| Affected { ecosystem, ..template.clone() }));
+}
+
+/// The functions that carry the vulnerability: Go's `imports` (a package's path and its symbols; no symbols means all of
+/// them) and RustSec's `affects.functions` (paths, each with the versions it was there in).
+fn symbols(specific: &RawSpecific) -> Vec<String> {
+    let mut symbols: Vec<String> = Vec::new();
+    for import in specific.imports.as_array().into_iter().flatten() {
+        let Some(path) = import.get("path").and_then(Value::as_str) else { continue };
+        let names = import.get("symbols").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let before = symbols.len();
+        symbols.extend(names.map(|name| format!("{path}#{name}")));
+        if symbols.len() == before {
+            symbols.push(path.to_owned());
+        }
+    }
+    let functions = [specific.affects.get("functions"), Some(&specific.affected_functions)];
+    for functions in functions.into_iter().flatten() {
+        match functions {
+            Value::Object(paths) => symbols.extend(paths.keys().cloned()),
+            Value::Array(paths) => symbols.extend(paths.iter().filter_map(Value::as_str).map(str::to_owned)),
+            _ => {}
+        }
+    }
+    symbols.retain(|symbol| !symbol.is_empty() && symbol.len() <= WORD_BYTES_MAX);
+    symbols.truncate(SYMBOLS_MAX);
+    symbols
 }
 
 /// The ecosystems of an entry: its own, or for Red Hat one per product.

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use model::advisory::{AdvisoryNumber, Candidate, IndexDamage, RangeEnd, StatedSeverity};
-use model::finding::{Epss, Kev, Score};
+use model::finding::{Epss, Kev, Score, Ssvc};
 
 use super::Index;
 use super::file::damage;
@@ -60,6 +60,15 @@ pub enum Change {
         old: Option<Score>,
         /// The new score; none when it is gone.
         new: Option<Score>,
+    },
+    /// CISA's assessment of a CVE came, went or changed.
+    Ssvc {
+        /// The CVE.
+        cve: String,
+        /// The old decision points.
+        old: Option<Ssvc>,
+        /// The new ones.
+        new: Option<Ssvc>,
     },
     /// An EPSS score moved, came or went.
     Epss {
@@ -240,11 +249,14 @@ fn facts(old: &Index, new: &Index, report: &mut dyn FnMut(Change)) -> Result<(),
         |a, b| {
             let Some((key, _)) = a.or(b) else { return Ok(()) };
             let cve = key.id();
-            let (old_scores, old_kev) = a.map_or(Ok(Default::default()), |(_, at)| old.fact_record(*at))?;
-            let (new_scores, new_kev) = b.map_or(Ok(Default::default()), |(_, at)| new.fact_record(*at))?;
-            scores(&cve, &old_scores, &new_scores, report);
-            if old_kev != new_kev {
-                report(Change::Kev { cve, old: old_kev, new: new_kev });
+            let old = a.map_or(Ok(Default::default()), |(_, at)| old.fact_record(*at))?;
+            let new = b.map_or(Ok(Default::default()), |(_, at)| new.fact_record(*at))?;
+            scores(&cve, &old.scores, &new.scores, report);
+            if old.ssvc != new.ssvc {
+                report(Change::Ssvc { cve: cve.clone(), old: old.ssvc, new: new.ssvc });
+            }
+            if old.kev != new.kev {
+                report(Change::Kev { cve, old: old.kev, new: new.kev });
             }
             Ok(())
         },
@@ -281,7 +293,7 @@ fn estimates(
         },
         |a, b| a.0.cmp(&b.0),
         |a, b| {
-            let estimate = |part: &(CveKey, f64, f64)| Epss { score: part.1, percentile: part.2 };
+            let estimate = |part: &(CveKey, f64, f64)| Epss { score: part.1, percentile: part.2, change: None };
             // Scores are multiples of 1/100,000; half of that keeps rounding out of the comparison.
             let moved = (a.map_or(0.0, |a| a.1) - b.map_or(0.0, |b| b.1)).abs() + 0.000_005 >= options.epss_step;
             if let (Some((key, ..)), true) = (a.or(b), moved) {

@@ -12,7 +12,7 @@
 /// The first bytes of every index.
 pub(crate) const MAGIC: [u8; 8] = *b"DOGWIDX\n";
 /// Rises whenever an old reader could misread a new file; a reader refuses any but its own.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 /// Size of the header, a page, so that the data is aligned to one.
 pub(crate) const HEADER_BYTES: usize = 4096;
 /// Data is checked in blocks of this size at first touch: small enough to cost microseconds, and 16 bits of checksum

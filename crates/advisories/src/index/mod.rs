@@ -4,17 +4,20 @@ pub(crate) mod diff;
 mod file;
 pub(crate) mod layout;
 pub(crate) mod meta;
-mod record;
+pub(crate) mod record;
 mod view;
 
 use std::path::Path;
 use std::sync::OnceLock;
 
-use model::advisory::{Advisories, Advisory, AdvisoryNumber, Candidate, IndexDamage, RangeEnd, VulnerabilityFacts};
+use model::advisory::{
+    Advisories, Advisory, AdvisoryNumber, Candidate, EpssPoint, IndexDamage, RangeEnd, VulnerabilityFacts,
+};
+use jiff::civil::Date;
 use model::finding::{Epss, Kev, Score};
 use model::report::{Coverage, CoverageState};
 
-use crate::feeds::cve::{CveKey, cvss_version, unpack_epss};
+use crate::feeds::cve::{CveKey, cvss_version, share, unpack_epss, unpack_ssvc};
 use file::{IndexFile, damage};
 use layout::{
     END_EXACTLY, END_FIXED, END_LAST_AFFECTED, FACT_BYTES, KEY_BYTES, NONE, QUALIFIER_BYTES, ROW_BYTES, Section,
@@ -175,17 +178,18 @@ impl Index {
             return Ok(None);
         }
         let (key, score, percentile) = unpack_epss(word(number)?);
-        Ok((key == cve).then_some(Epss { score, percentile }))
+        Ok((key == cve).then_some(Epss { score, percentile, change: None }))
     }
 
-    fn scores(&self, cve: CveKey) -> Result<(Vec<Score>, Option<Kev>), IndexDamage> {
+    /// What the fact table says of a CVE: everything but the EPSS estimate in force.
+    fn facts(&self, cve: CveKey) -> Result<VulnerabilityFacts, IndexDamage> {
         let count = self.file.section_len(Section::Facts) / FACT_BYTES;
         let number = self.file.first_not((0, count), |number| Ok(self.fact(number)?.0 < cve))?;
         if number == count {
-            return Ok((Vec::new(), None));
+            return Ok(VulnerabilityFacts::default());
         }
         let (key, at) = self.fact(number)?;
-        if key == cve { self.fact_record(at) } else { Ok((Vec::new(), None)) }
+        if key == cve { self.fact_record(at) } else { Ok(VulnerabilityFacts::default()) }
     }
 
     fn fact(&self, number: usize) -> Result<(CveKey, u32), IndexDamage> {
@@ -194,19 +198,37 @@ impl Index {
         Ok((CveKey(word(0)?), word(4)?))
     }
 
-    fn fact_record(&self, at: u32) -> Result<(Vec<Score>, Option<Kev>), IndexDamage> {
+    fn fact_record(&self, at: u32) -> Result<VulnerabilityFacts, IndexDamage> {
         let mut varints = self.file.varints(Section::FactRecords, at);
         let text = |reference| self.file.text(Section::Texts, reference);
-        let mut scores = Vec::new();
+        let mut facts = VulnerabilityFacts::default();
         for _ in 0..varints.next()? {
             let (scorer, vector, tenths) = (text(varints.next()?)?, text(varints.next()?)?, varints.next()?);
             let score = f64::from(tenths) / 10.0;
             let version = cvss_version(vector).to_owned();
-            scores.push(Score { scorer: scorer.into(), version, score, vector: vector.into() });
+            facts.scores.push(Score { scorer: scorer.into(), version, score, vector: vector.into() });
         }
         let (kind, date) = (varints.next()?, text(varints.next()?)?);
         let date_added = (!date.is_empty()).then(|| date.to_owned());
-        Ok((scores, (kind > 0).then_some(Kev { date_added, ransomware: kind > 1 })))
+        facts.kev = (kind > 0).then_some(Kev { date_added, ransomware: kind > 1 });
+        facts.ssvc = unpack_ssvc(varints.next()?);
+        for _ in 0..varints.next()? {
+            let (day, score, percentile) = (varints.next()?, share(varints.next()?), share(varints.next()?));
+            let date = format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100);
+            facts.epss_history.push(EpssPoint { date, score, percentile });
+        }
+        Ok(facts)
+    }
+
+    /// The change since about 30 days before the estimates in force: most histories have a point per day, week or month, so
+    /// the nearest to that day within a month and a half is taken.
+    fn change(&self, now: f64, history: &[EpssPoint]) -> Option<f64> {
+        let of = self.meta().ok()?.epss_date.parse::<Date>().ok()?;
+        let age = |point: &EpssPoint| Some(of.since(point.date.parse::<Date>().ok()?).ok()?.get_days());
+        let near = history.iter().filter_map(|point| Some((age(point).filter(|days| (20..=45).contains(days))?, point)));
+        let (_, then) = near.min_by_key(|(days, _)| days.abs_diff(30))?;
+        // Scores are multiples of 1/100,000; what is beyond that is the machine's rounding.
+        Some(((now - then.score) * 100_000.0).round() / 100_000.0)
     }
 }
 
@@ -232,8 +254,9 @@ impl Advisories for Index {
 
     fn vulnerability(&self, id: &str) -> Result<VulnerabilityFacts, IndexDamage> {
         let Some(cve) = CveKey::parse(id) else { return Ok(VulnerabilityFacts::default()) };
-        let (scores, kev) = self.scores(cve)?;
-        Ok(VulnerabilityFacts { scores, epss: self.epss(cve)?, kev })
+        let mut facts = self.facts(cve)?;
+        facts.epss = self.epss(cve)?.map(|epss| Epss { change: self.change(epss.score, &facts.epss_history), ..epss });
+        Ok(facts)
     }
 
     fn coverage(&self, ecosystem: &str) -> Result<Coverage, IndexDamage> {

@@ -1,26 +1,33 @@
-//! Advisory records as they lie in the file: varints, all text references but six counts.
+//! Advisory records as they lie in the file: varints, all text references but the numbers after the head.
 //!
-//! `id, source, published, modified, withdrawn, summary`, the counts of `aliases, upstream, related, severities,
-//! references, own severities`, then those: an id or page is one reference, a severity is scorer and value, an own
-//! severity (one that holds for one package alone) has ecosystem and name before that.
+//! `id, source, published, modified, withdrawn, summary`; flags; the counts of `aliases, upstream, related, severities,
+//! references, own severities, symbols`; then those. An id or page is one reference, a severity is scorer and value, an own
+//! severity or symbol (one that holds for one package alone) has ecosystem and name before that.
 
-use model::advisory::{Advisory, AdvisoryNumber, IndexDamage, StatedSeverity};
+use std::ops::Range;
+
+use model::advisory::{Advisory, AdvisoryNumber, Affected, IndexDamage, StatedSeverity};
 
 use super::Index;
 use super::file::damage;
 use super::layout::{Section, u32_at};
 
-/// References of the fields before the counts.
+/// References of the fields before the numbers.
 const HEAD: usize = 6;
 /// How many lists a record has.
-const LISTS: usize = 6;
+pub(crate) const LISTS: usize = 7;
 /// References per entry of each list.
-const LIST_WIDTHS: [usize; LISTS] = [1, 1, 1, 2, 1, 4];
+const LIST_WIDTHS: [usize; LISTS] = [1, 1, 1, 2, 1, 4, 3];
+/// Where the numbers that are no references lie in a record: flags, then a count per list.
+pub(crate) const NUMBERS: Range<usize> = HEAD..HEAD + 1 + LISTS;
+/// The flag of a record whose packages are malware.
+pub(crate) const MALICIOUS: u32 = 1;
 
 /// A record whose references have been read and whose texts have not.
 pub(super) struct Record<'a> {
     index: &'a Index,
     head: [u32; HEAD],
+    flags: u32,
     lists: [Vec<u32>; LISTS],
 }
 
@@ -37,6 +44,7 @@ impl Index {
         for value in &mut head {
             *value = varints.next()?;
         }
+        let flags = varints.next()?;
         let mut counts = [0; LISTS];
         for value in &mut counts {
             *value = varints.next()? as usize;
@@ -48,7 +56,7 @@ impl Index {
                 list.push(varints.next()?);
             }
         }
-        Ok(Record { index: self, head, lists })
+        Ok(Record { index: self, head, flags, lists })
     }
 }
 
@@ -87,7 +95,21 @@ impl<'a> Record<'a> {
         Ok(severities)
     }
 
-    /// The record without what it affects; see [`Self::severities`] for `package`.
+    /// The symbols of one package.
+    fn symbols(&self, (ecosystem, name): (&str, &str)) -> Result<Vec<Affected>, IndexDamage> {
+        let mut symbols = Vec::new();
+        for own in self.lists[6].chunks_exact(3) {
+            if self.text(own[0])? == ecosystem && self.text(own[1])? == name {
+                symbols.push(self.text(own[2])?.to_owned());
+            }
+        }
+        if symbols.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Affected { ecosystem: ecosystem.into(), name: name.into(), symbols, ..Affected::default() }])
+    }
+
+    /// The record, of what it affects only the symbols; see [`Self::severities`] for `package`.
     pub(super) fn advisory(&self, package: Option<(&str, &str)>) -> Result<Advisory, IndexDamage> {
         let texts = |list: &[u32]| -> Result<Vec<String>, IndexDamage> {
             list.iter().map(|&reference| Ok(self.text(reference)?.to_owned())).collect()
@@ -105,7 +127,8 @@ impl<'a> Record<'a> {
             summary: head(5)?,
             severities: self.severities(package)?,
             references: texts(&self.lists[4])?,
-            affected: Vec::new(),
+            malicious: self.flags & MALICIOUS != 0,
+            affected: package.map_or(Ok(Vec::new()), |package| self.symbols(package))?,
         })
     }
 }

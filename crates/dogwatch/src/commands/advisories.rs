@@ -8,7 +8,7 @@ use ::advisories::{BuildOptions, Change, DiffOptions, How, Index, build, diff};
 use anyhow::Context;
 use formats::printable::printable;
 use model::ecosystem::{Query, queries};
-use model::finding::Score;
+use model::finding::{Score, Ssvc};
 use model::purl;
 use model::report::CoverageState;
 use model::version::{Scheme, compare};
@@ -164,6 +164,13 @@ fn shown(index: &Index, id: &str) -> Result<u8, Failure> {
             if let Some(epss) = facts.epss {
                 let _ = writeln!(text, "  {id}  EPSS {:.3} (percentile {:.3})", epss.score, epss.percentile);
             }
+            for point in facts.epss_history.iter().rev() {
+                let (score, percentile) = (point.score, point.percentile);
+                let _ = writeln!(text, "  {id}  EPSS {score:.3} (percentile {percentile:.3}) on {}", point.date);
+            }
+            if let Some(ssvc) = facts.ssvc {
+                let _ = writeln!(text, "  {id}  {}", ssvc_words(ssvc));
+            }
             if let Some(kev) = &facts.kev {
                 let since = kev.date_added.as_deref().map(|day| format!(" since {day}")).unwrap_or_default();
                 let _ = writeln!(text, "  {id}  known to be exploited{since}");
@@ -175,6 +182,12 @@ fn shown(index: &Index, id: &str) -> Result<u8, Failure> {
     }
     write(&text, None)?;
     Ok(0)
+}
+
+fn ssvc_words(ssvc: Ssvc) -> String {
+    let automatable = if ssvc.automatable { "yes" } else { "no" };
+    let (exploitation, impact) = (ssvc.exploitation.as_str(), ssvc.technical_impact.as_str());
+    format!("SSVC exploitation {exploitation}, automatable {automatable}, technical impact {impact}")
 }
 
 fn score_words(score: &Score) -> String {
@@ -273,6 +286,10 @@ fn change_words(change: &Change) -> String {
             let words =
                 |epss: &Option<model::finding::Epss>| epss.map_or("none".into(), |epss| format!("{:.3}", epss.score));
             format!("epss  {cve}  {} -> {}", words(old), words(new))
+        }
+        Change::Ssvc { cve, old, new } => {
+            let words = |ssvc: &Option<Ssvc>| ssvc.map_or("none".to_owned(), ssvc_words);
+            format!("ssvc  {cve}  {} -> {}", words(old), words(new))
         }
         Change::Kev { cve, old, new } => {
             let word = match (old, new) {

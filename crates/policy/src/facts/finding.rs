@@ -42,6 +42,12 @@ pub(super) const ROWS: &[Row] = &[
         |v| of(v, |f| or_absent(f.epss.map(|e| e.percentile), Value::Double)),
         "The share of vulnerabilities with that EPSS or less, 0 to 1.",
     ),
+    maybe(
+        "finding.epss_change",
+        FactType::Double,
+        |v| of(v, |f| or_absent(f.epss.and_then(|e| e.change), Value::Double)),
+        "By how much that EPSS has risen (below 0: fallen) in about 30 days, where an estimate of then is known.",
+    ),
     fact(
         "finding.kev",
         FactType::Bool,
@@ -53,6 +59,24 @@ pub(super) const ROWS: &[Row] = &[
         FactType::Bool,
         |v| of(v, |f| Value::Bool(f.kev.as_ref().is_some_and(|kev| kev.ransomware))),
         "CISA knows ransomware campaigns that use it.",
+    ),
+    maybe(
+        "finding.ssvc_exploitation",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.ssvc.map(|ssvc| ssvc.exploitation.as_str()), Value::String)),
+        "What CISA's assessment (SSVC) says of attacks: `none`, `poc` or `active`.",
+    ),
+    maybe(
+        "finding.ssvc_automatable",
+        FactType::Bool,
+        |v| of(v, |f| or_absent(f.ssvc.map(|ssvc| ssvc.automatable), Value::Bool)),
+        "Whether attacks can be automated, by CISA's assessment (SSVC).",
+    ),
+    maybe(
+        "finding.ssvc_technical_impact",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.ssvc.map(|ssvc| ssvc.technical_impact.as_str()), Value::String)),
+        "What an attacker gains by CISA's assessment (SSVC): `partial` or `total`.",
     ),
     fact(
         "finding.fixable",
@@ -78,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         "finding.malicious",
         FactType::Bool,
         |v| of(v, |f| Value::Bool(is_malicious(f))),
-        "The package itself is malware: one of the ids is `MAL-…`.",
+        "The package itself is malware, by an advisory of malicious packages (`MAL-…` and others).",
     ),
 ];
 
@@ -100,7 +124,7 @@ fn fix_state(finding: &Finding) -> &'static str {
 }
 
 fn is_malicious(finding: &Finding) -> bool {
-    finding.id.starts_with("MAL-") || finding.ids.iter().any(|id| id.starts_with("MAL-"))
+    finding.malicious || finding.id.starts_with("MAL-") || finding.ids.iter().any(|id| id.starts_with("MAL-"))
 }
 
 fn published_age<'a>(view: &View<'a>) -> Value<'a> {
