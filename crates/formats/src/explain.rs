@@ -54,7 +54,8 @@ fn vulnerability(page: &mut Page, finding: &Finding) {
     match finding.epss {
         Some(epss) => {
             let (score, percentile) = (epss.score * 100.0, epss.percentile * 100.0);
-            let mut text = format!("{score:.2} % within 30 days; {percentile:.1} % of vulnerabilities have this or less");
+            let mut text =
+                format!("{score:.2} % within 30 days; {percentile:.1} % of vulnerabilities have this or less");
             if let Some(change) = epss.change {
                 text.push_str(&format!("; {:+.2} points in about a month", change * 100.0));
             }

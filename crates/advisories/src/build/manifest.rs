@@ -103,7 +103,9 @@ pub(super) fn default_claim(form: Form, from_tree: bool, partial: Option<&str>) 
     let because = |note: &str| Claim { state: CoverageState::Partial, note: Some(note.into()) };
     match (form, from_tree) {
         _ if partial.is_some() => because(partial.unwrap_or_default()),
-        (Form::Archive | Form::Catalogue, _) | (Form::Single, true) => Claim { state: CoverageState::Complete, note: None },
+        (Form::Archive | Form::Catalogue, _) | (Form::Single, true) => {
+            Claim { state: CoverageState::Complete, note: None }
+        }
         _ => because("given without a manifest that says whether it is complete"),
     }
 }

@@ -120,13 +120,11 @@ impl BuildError {
     /// What the reader can do next, when we know it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotAFeed { .. } | Self::Nothing(_) => Some(
-                format!(
-                    "give feeds as their publishers write them (a directory, zip or tar, a document or JSON lines, plain or \
+            Self::NotAFeed { .. } | Self::Nothing(_) => Some(format!(
+                "give feeds as their publishers write them (a directory, zip or tar, a document or JSON lines, plain or \
                      compressed with zstd or gzip); known formats: {}, EPSS",
-                    feeds::format_names().collect::<Vec<_>>().join(", ")
-                ),
-            ),
+                feeds::format_names().collect::<Vec<_>>().join(", ")
+            )),
             Self::Manifest { .. } => Some(format!("correct `{MANIFEST_NAME}`, or move it out of the directory")),
             Self::TooLarge => Some("build one index per group of ecosystems".into()),
             Self::Write { .. } => Some("the index that was there before, if any, is unchanged".into()),

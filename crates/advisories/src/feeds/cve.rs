@@ -99,6 +99,11 @@ pub struct KevEntry {
 }
 
 impl KevEntry {
+    /// An entry as others than CISA repeat it, without the word on ransomware.
+    pub(crate) fn repeated(cve: &str, date_added: Option<String>) -> Self {
+        Self { cve: cve.to_owned(), date_added, ransomware: String::new() }
+    }
+
     /// Whether ransomware campaigns are known to use it.
     pub fn ransomware(&self) -> bool {
         self.ransomware.eq_ignore_ascii_case("known")

@@ -6,18 +6,34 @@
 //! Adding a feed is adding one file with a [`Format`] and one line to [`FORMATS`]. Every reader gets one whole document whose
 //! size is bounded ([`open`]); it neither panics nor stops at a part it cannot use.
 
+mod arch;
+mod csaf;
 pub mod cve;
+mod cve5;
 mod debian;
 mod draft;
 mod epss;
+mod friendsofphp;
+mod ghsa;
+mod glsa;
 mod malicious;
+mod nvd;
 mod open;
+mod openvex;
 pub mod osv;
+mod oval;
+mod photon;
 pub mod ranges;
+mod requirement;
 mod rpm;
+mod rubysec;
+mod rustsec;
 mod secdb;
 mod shape;
 mod source;
+mod updateinfo;
+mod wolfi;
+mod xml;
 
 use std::collections::BTreeMap;
 
@@ -30,15 +46,31 @@ pub use open::{NotAFeed, read, read_text};
 
 /// Every format. Their marks exclude each other; the first that has them reads the document.
 const FORMATS: &[Format] = &[
-    osv::FORMAT,
-    cve::KEV,
+    osv::JSON,
+    osv::YAML,
+    arch::FORMAT,
+    csaf::FORMAT,
     cve::FACTS,
-    epss::HISTORY,
-    secdb::FORMAT,
-    secdb::YAML,
-    debian::TRACKER,
+    cve::KEV,
+    cve5::FORMAT,
     debian::LISTS,
+    debian::TRACKER,
+    epss::HISTORY,
+    friendsofphp::FORMAT,
+    ghsa::GRAPHQL,
+    ghsa::REST,
+    glsa::FORMAT,
     malicious::COMPROMISED,
+    nvd::FORMAT,
+    openvex::FORMAT,
+    oval::FORMAT,
+    photon::FORMAT,
+    rubysec::FORMAT,
+    rustsec::FORMAT,
+    secdb::JSON,
+    secdb::YAML,
+    updateinfo::FORMAT,
+    wolfi::FORMAT,
 ];
 
 /// A format of documents.

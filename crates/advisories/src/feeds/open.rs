@@ -99,7 +99,10 @@ pub fn read_text(reader: &mut dyn BufRead, sink: &mut dyn FnMut(Item)) -> Result
     let mut limited = reader.take(DOCUMENT_BYTES_MAX);
     limited.read_to_end(&mut text)?;
     if limited.limit() == 0 {
-        return Err(NotAFeed::Unreadable(io::Error::new(io::ErrorKind::InvalidData, "longer than any feed's document")));
+        return Err(NotAFeed::Unreadable(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "longer than any feed's document",
+        )));
     }
     let form = if text.trim_ascii_start().starts_with(b"[") && Shape::of(&text).syntax == Syntax::Json {
         read_array(&text, sink)?
@@ -249,7 +252,10 @@ fn read_zip(file: File, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
             Err(error) => sink(Item::Problem { record: format!("member {index}"), detail: error.to_string() }),
         }
         if expanded > EXPANDED_BYTES_MAX {
-            return Err(NotAFeed::Unreadable(io::Error::new(io::ErrorKind::InvalidData, "expands to more than any feed")));
+            return Err(NotAFeed::Unreadable(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "expands to more than any feed",
+            )));
         }
     }
     if members == 0 { Err(NotAFeed::Unknown) } else { Ok(Form::Archive) }

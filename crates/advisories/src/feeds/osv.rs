@@ -1,16 +1,16 @@
 //! OSV records (schema 1.7, <https://ossf.github.io/osv-schema/>), reduced to what matching and reporting need.
 
 use model::advisory::{Advisory, Affected, RangeEnd, StatedSeverity, VersionRange};
-use model::ecosystem::{normalise_name, scheme_of};
+use model::ecosystem::{normalise_name, of_suse_product, scheme_of};
 use model::finding::Severity;
 use model::version::Scheme;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ranges::{Event, covers, intervals};
 use super::draft::{self, WORD_BYTES_MAX};
-use super::shape::Syntax;
-use super::{Extent, Format, Item, Parsed, json, nullable, rpm, source};
+use super::ranges::{Event, covers, intervals};
+use super::shape::{Shape, Syntax};
+use super::{Extent, Format, Item, Parsed, json, nullable, rpm, source, yaml};
 
 /// Pages kept per record; more is noise beside a finding.
 const REFERENCES_MAX: usize = 3;
@@ -18,17 +18,21 @@ const REFERENCES_MAX: usize = 3;
 const SYMBOLS_MAX: usize = 512;
 
 /// The Open Source Vulnerability format, which most language ecosystems and several distributions publish.
-pub(super) const FORMAT: Format = Format {
-    name: "OSV",
-    marks: |shape| {
-        shape.has(Syntax::Json, &["id", "affected"])
-            || (shape.has(Syntax::Json, &["id", "modified"]) && !shape.has(Syntax::Json, &["state"]))
-    },
-    read,
+pub(super) const JSON: Format =
+    Format { name: "OSV", marks: |shape| is_osv(shape, Syntax::Json), read: |text, sink| read(json(text)?, sink) };
+
+/// The same as YAML, the way that some databases keep it.
+pub(super) const YAML: Format = Format {
+    name: "OSV (YAML)",
+    marks: |shape| is_osv(shape, Syntax::Yaml),
+    read: |text, sink| read(yaml(text)?, sink),
 };
 
-fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
-    let record: Record = json(text)?;
+fn is_osv(shape: &Shape<'_>, syntax: Syntax) -> bool {
+    shape.has(syntax, &["id", "affected"]) || (shape.has(syntax, &["id", "modified"]) && !shape.has(syntax, &["state"]))
+}
+
+fn read(record: Record, sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
     let id = record.id.clone();
     match understand(record) {
         Ok(parsed) => sink(Item::Advisory(Box::new(parsed))),
@@ -313,7 +317,8 @@ fn symbols(specific: &RawSpecific) -> Vec<String> {
 /// The ecosystems of an entry: its own, or for Red Hat one per product.
 fn ecosystems_of(entry: &RawAffected, ecosystem: &str) -> Vec<String> {
     if ecosystem != "Red Hat" {
-        return vec![rpm::normalise_ecosystem(ecosystem).unwrap_or_else(|| ecosystem.to_owned())];
+        let named = rpm::normalise_ecosystem(ecosystem).or_else(|| of_suse_product(ecosystem));
+        return vec![named.unwrap_or_else(|| ecosystem.to_owned())];
     }
     let cpes = entry.ecosystem_specific.cpes.as_array().map_or(&[][..], Vec::as_slice);
     let mut products: Vec<String> = cpes.iter().filter_map(Value::as_str).filter_map(rpm::ecosystem_of_cpe).collect();

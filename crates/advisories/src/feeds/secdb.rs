@@ -15,7 +15,7 @@ use super::shape::Syntax;
 use super::{Extent, Format, Item, json, nullable, yaml};
 
 /// JSON, as it is published.
-pub(super) const FORMAT: Format = Format {
+pub(super) const JSON: Format = Format {
     name: "Alpine secdb",
     marks: |shape| shape.has(Syntax::Json, &["packages.pkg", "reponame"]),
     read: |text, sink| database(json(text)?, sink),

@@ -24,6 +24,8 @@ const DECLARED: &[(&str, &str)] = &[
     ("package changelogs", "Debian changelogs"),
     ("red hat cna", "Red Hat"),
     ("security.access.redhat.com", "Red Hat"),
+    ("red hat product security", "Red Hat"),
+    ("suse product security", "SUSE"),
     ("cna package data", "CVE records"),
     ("victims/victims-cve-db", "victims"),
     ("alpine-secdb", "Alpine"),

@@ -10,10 +10,10 @@ mod view;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use jiff::civil::Date;
 use model::advisory::{
     Advisories, Advisory, AdvisoryNumber, Candidate, EpssPoint, IndexDamage, RangeEnd, VulnerabilityFacts,
 };
-use jiff::civil::Date;
 use model::finding::{Epss, Kev, Score};
 use model::report::{Coverage, CoverageState};
 
@@ -225,7 +225,8 @@ impl Index {
     fn change(&self, now: f64, history: &[EpssPoint]) -> Option<f64> {
         let of = self.meta().ok()?.epss_date.parse::<Date>().ok()?;
         let age = |point: &EpssPoint| Some(of.since(point.date.parse::<Date>().ok()?).ok()?.get_days());
-        let near = history.iter().filter_map(|point| Some((age(point).filter(|days| (20..=45).contains(days))?, point)));
+        let near =
+            history.iter().filter_map(|point| Some((age(point).filter(|days| (20..=45).contains(days))?, point)));
         let (_, then) = near.min_by_key(|(days, _)| days.abs_diff(30))?;
         // Scores are multiples of 1/100,000; what is beyond that is the machine's rounding.
         Some(((now - then.score) * 100_000.0).round() / 100_000.0)

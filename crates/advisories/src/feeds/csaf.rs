@@ -1,0 +1,231 @@
+//! CSAF 2.0 documents of distributions: VEX (one per CVE) and advisories (one per erratum), as Red Hat and SUSE publish them.
+//!
+//! A document has a tree of products (platforms, packages) and relationships that make "this package as a component of that
+//! platform"; each vulnerability then lists such components by status. A platform is an ecosystem here, by its CPE (Red
+//! Hat: base, EUS, E4S and each layered product apart) or its name (SUSE).
+//!
+//! What is listed as not affected has no rows. Source packages, where their binaries are listed too, and packages with
+//! debugging symbols have none either: nothing installed is compared with them.
+//! Source: CSAF 2.0, sections 3.2.2 "product tree" and 3.2.3.9 "product status".
+
+mod tree;
+
+use std::collections::{BTreeMap, HashSet};
+
+use model::advisory::{Affected, StatedSeverity};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::draft::{before, every, line, word};
+use super::shape::Syntax;
+use super::{Extent, Format, Item, Parsed, json, nullable, rpm, source};
+use tree::{Component, Tree};
+
+/// VEX documents and security advisories.
+pub(super) const FORMAT: Format = Format {
+    name: "CSAF",
+    marks: |shape| shape.has(Syntax::Json, &["document.csaf_version", "document.tracking"]),
+    read,
+};
+
+/// Pages kept per record.
+const REFERENCES_MAX: usize = 3;
+
+#[derive(Deserialize)]
+struct Document {
+    document: Head,
+    #[serde(default)]
+    product_tree: tree::RawTree,
+    #[serde(default, deserialize_with = "nullable")]
+    vulnerabilities: Vec<Vulnerability>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default, deserialize_with = "nullable")]
+    category: String,
+    publisher: Publisher,
+    #[serde(default, deserialize_with = "nullable")]
+    title: String,
+    tracking: Tracking,
+    #[serde(default)]
+    aggregate_severity: Option<Text>,
+}
+
+#[derive(Deserialize)]
+struct Publisher {
+    #[serde(default, deserialize_with = "nullable")]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default, deserialize_with = "nullable")]
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Tracking {
+    id: String,
+    #[serde(default, deserialize_with = "nullable")]
+    initial_release_date: String,
+    #[serde(default, deserialize_with = "nullable")]
+    current_release_date: String,
+    #[serde(default, deserialize_with = "nullable")]
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct Vulnerability {
+    #[serde(default, deserialize_with = "nullable")]
+    cve: String,
+    #[serde(default, deserialize_with = "nullable")]
+    title: String,
+    /// Lists of product ids by status. Some are of things that are no lists.
+    #[serde(default, deserialize_with = "nullable")]
+    product_status: BTreeMap<String, Vec<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    remediations: Vec<Remark>,
+    #[serde(default, deserialize_with = "nullable")]
+    threats: Vec<Remark>,
+    #[serde(default, deserialize_with = "nullable")]
+    scores: Vec<BTreeMap<String, Value>>,
+    #[serde(default, deserialize_with = "nullable")]
+    references: Vec<Reference>,
+}
+
+/// A remediation or a threat.
+#[derive(Deserialize)]
+struct Remark {
+    #[serde(default, deserialize_with = "nullable")]
+    category: String,
+    #[serde(default, deserialize_with = "nullable")]
+    details: String,
+    #[serde(default, deserialize_with = "nullable")]
+    product_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(default, deserialize_with = "nullable")]
+    category: String,
+    #[serde(default, deserialize_with = "nullable")]
+    url: String,
+}
+
+fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
+    let Document { document: head, product_tree, vulnerabilities } = json(text)?;
+    let source = source::publisher(&head.publisher.name, &head.tracking.id, "");
+    let tree = Tree::of(product_tree);
+    let mut record = Parsed::new(&head.tracking.id, &source);
+    let advisory = &mut record.advisory;
+    advisory.summary = line(&head.title);
+    advisory.published = head.tracking.initial_release_date;
+    advisory.modified = head.tracking.current_release_date;
+    // A deleted VEX document says that the CVE is none.
+    if head.tracking.status == "withdrawn" || head.category == "csaf_withdrawn" {
+        advisory.withdrawn = Some(advisory.modified.clone());
+    }
+    for vulnerability in &vulnerabilities {
+        let (cve, advisory) = (&vulnerability.cve, &mut record.advisory);
+        if !cve.is_empty() && *cve != advisory.id && !advisory.upstream.contains(cve) {
+            advisory.upstream.push(cve.clone());
+        }
+        if advisory.summary.is_empty() {
+            advisory.summary = line(&vulnerability.title);
+        }
+        let pages = vulnerability.references.iter().filter(|reference| reference.category == "self");
+        let pages = pages.chain(&vulnerability.references).map(|reference| &reference.url);
+        for page in pages.filter(|url| !url.is_empty()) {
+            if advisory.references.len() < REFERENCES_MAX && !advisory.references.contains(page) {
+                advisory.references.push(page.clone());
+            }
+        }
+        statuses(vulnerability, &tree, &mut record);
+        severities(vulnerability, &source, &mut record);
+    }
+    if record.advisory.severities.is_empty()
+        && let Some(severity) = head.aggregate_severity.and_then(|text| word(&source, &text.text))
+    {
+        record.advisory.severities.push(severity);
+    }
+    if tree.unknown_platforms > 0 && record.advisory.affected.is_empty() {
+        record.problem("names no product of a distribution we know");
+    }
+    sink(record.finished());
+    Ok(Extent::Record)
+}
+
+/// One vulnerability's components by status.
+fn statuses(vulnerability: &Vulnerability, tree: &Tree, record: &mut Parsed) {
+    let ids = |statuses: &'static [&'static str]| {
+        statuses.iter().filter_map(|status| vulnerability.product_status.get(*status)).flatten()
+    };
+    let mut fixed: HashSet<(&str, &str, Option<&str>)> = HashSet::new();
+    for component in ids(&["fixed", "first_fixed", "recommended"]).filter_map(|id| tree.component(id)) {
+        let Component { ecosystem, name, version, module } = component;
+        if version.is_empty() {
+            continue;
+        }
+        fixed.insert((ecosystem, name, module));
+        record.affect(Affected { module: module.map(str::to_owned), ..before(ecosystem, name, version) });
+    }
+    let remedies: BTreeMap<&str, &Remark> = vulnerability
+        .remediations
+        .iter()
+        .filter(|remark| matches!(remark.category.as_str(), "no_fix_planned" | "none_available" | "workaround"))
+        // What says more comes last and stays: a workaround is no word on a fix.
+        .rev()
+        .flat_map(|remark| remark.product_ids.iter().map(move |id| (id.as_str(), remark)))
+        .collect();
+    for (status, plain) in
+        [("known_affected", "affected"), ("last_affected", "affected"), ("under_investigation", "under investigation")]
+    {
+        for id in vulnerability.product_status.get(status).into_iter().flatten() {
+            let Some(Component { ecosystem, name, module, .. }) = tree.component(id) else { continue };
+            // A product whose extended support has the fix is listed as affected beside it.
+            if fixed.contains(&(ecosystem, name, module)) {
+                continue;
+            }
+            let status = remedies.get(id.as_str()).map_or(plain.to_owned(), |remark| remedy(remark, plain));
+            record.affect(Affected {
+                status: Some(status),
+                module: module.map(str::to_owned),
+                ..every(ecosystem, name)
+            });
+        }
+    }
+}
+
+/// The vendor's word on fixing: Red Hat's is in the details (`Will not fix`, `Out of support scope`, `Fix deferred`).
+fn remedy(remark: &Remark, plain: &str) -> String {
+    let details = line(&remark.details).trim_end_matches('.').to_lowercase();
+    let short = (!details.is_empty() && details.len() <= 40).then_some(details);
+    match remark.category.as_str() {
+        "no_fix_planned" => short.filter(|details| !details.contains("no fix")).unwrap_or("will not fix".into()),
+        "none_available" => short.unwrap_or(plain.to_owned()),
+        _ => plain.to_owned(),
+    }
+}
+
+/// The vendor's rating and its vectors, each once. Of ratings that differ by product the highest is taken by whoever judges.
+fn severities(vulnerability: &Vulnerability, source: &str, record: &mut Parsed) {
+    let impacts = vulnerability.threats.iter().filter(|threat| threat.category == "impact");
+    let words = impacts.filter_map(|threat| word(source, &threat.details));
+    let vectors = vulnerability.scores.iter().flat_map(|score| {
+        score.iter().filter(|(key, _)| key.starts_with("cvss_")).filter_map(|(_, score)| {
+            let vector = score.get("vectorString")?.as_str()?.to_owned();
+            Some(StatedSeverity { scorer: source.to_owned(), value: vector })
+        })
+    });
+    for severity in words.chain(vectors) {
+        if !record.advisory.severities.contains(&severity) {
+            record.advisory.severities.push(severity);
+        }
+    }
+}
+
+/// The ecosystem of a platform, by its CPE or its name; none for what is no distribution's product.
+fn ecosystem(name: &str, cpe: Option<&str>) -> Option<String> {
+    cpe.and_then(rpm::ecosystem_of_cpe).or_else(|| model::ecosystem::of_suse_product(name))
+}
