@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// Every target: one for each cataloger, each version scheme, and each other parser.
+/// Every target: one for each cataloger, each format of feeds, each version scheme, and each other parser.
 pub(crate) fn all() -> Vec<Target> {
     let mut all = vec![
         target("tar", &[], &["etc/passwd"], tar).made(vec![
@@ -79,7 +79,7 @@ pub(crate) fn all() -> Vec<Target> {
             drop(formats::sbom::read(bytes))
         }),
         target("report", &["formats/report.json", "policy/shop-report.json"], &[], report),
-        target("feed", &["advisories"], &[], feed),
+        target("feed", &["advisories", "feeds"], &[], feed),
         target("index", &[], &[], index()).made(vec![vec![1; 64], (0..=255).collect()]),
         target("purl", &[], PURLS, |bytes| drop(model::purl::parse(&text(bytes)))),
         target("cvss", &["cvss/scores.tsv"], CVSS, cvss),
@@ -90,6 +90,12 @@ pub(crate) fn all() -> Vec<Target> {
         }),
     ];
     all.extend(catalogers::ALL.iter().map(cataloger));
+    all.extend(advisories::feeds::format_names().map(|format| {
+        let name = format!("feed-{}", format.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        target(name, &["advisories", "feeds"], &[], move |bytes| {
+            advisories::feeds::read_as(format, bytes, &mut |_| {});
+        })
+    }));
     all.extend(Scheme::ALL.iter().map(|&scheme| {
         target(format!("version-{scheme}"), &["versions"], &["1.0\t2.0"], move |bytes| versions(scheme, bytes))
     }));

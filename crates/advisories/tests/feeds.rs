@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use dogwatch_advisories::feeds::{Form, Item, Parsed, read};
 use dogwatch_advisories::{BuildOptions, Index, build};
 use expect_test::expect_file;
-use model::advisory::RangeEnd;
+use model::advisory::{Advisories, RangeEnd};
 use model::ecosystem::Query;
+use model::finding::{Exploitation, TechnicalImpact};
+use model::report::CoverageState;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/feeds")
@@ -142,4 +144,203 @@ fn versions_are_judged_as_a_reader_of_the_record_would() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What `read` makes of some text; nothing when it is no feed.
+fn items(name: &str, content: &[u8]) -> (Vec<String>, Option<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let mut found = Vec::new();
+    let outcome = read(&path, &mut |item| {
+        let mut text = String::new();
+        render(&item, &mut text);
+        found.push(text);
+    });
+    (found, outcome.err().map(|error| error.to_string()))
+}
+
+#[test]
+fn an_entity_that_grows_is_refused_and_not_expanded() {
+    let bomb = r#"<?xml version="1.0"?><!DOCTYPE updates [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;">]>
+        <updates><update type="security"><id>RLSA-1</id><title>&b;</title></update></updates>"#;
+    let (found, error) = items("bomb.xml", bomb.as_bytes());
+    assert!(found.is_empty(), "{found:?}");
+    assert!(error.unwrap().contains("an entity of its own"));
+    let aliases = "schema-version: &a [x,x,x,x,x,x,x,x,x]\npackage: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nadvisories: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n";
+    let more: String = ('d'..'k')
+        .map(|c| format!("{c}: &{c} [{}]\n", vec![format!("*{}", (c as u8 - 1) as char); 9].join(",")))
+        .collect();
+    let (found, error) = items("bomb.yaml", format!("{aliases}{more}").as_bytes());
+    assert!(found.is_empty() && error.is_some(), "{found:?}");
+}
+
+#[test]
+fn depth_and_size_are_bounded_and_said() {
+    for (start, nest) in [
+        (
+            r#"{"document":{"csaf_version":"2.0","tracking":{"id":"X"},"publisher":{}},"product_tree":{"branches":["#,
+            r#"{"branches":["#,
+        ),
+        (r#"{"cveMetadata":{"cveId":"CVE-2024-1"},"containers":{"cna":{"metrics":["#, "["),
+        (r#"{"ghsa_id":"GHSA-1","vulnerabilities":["#, r#"{"package":["#),
+    ] {
+        let (found, error) = items("deep.json", format!("{start}{}", nest.repeat(50_000)).as_bytes());
+        assert!(found.is_empty(), "{found:?}");
+        assert!(error.unwrap().len() < 300);
+    }
+    let deep = format!("<oval_definitions><definitions>{}", "<criteria>".repeat(50_000));
+    assert!(items("deep.xml", deep.as_bytes()).1.unwrap().contains("elements more than"));
+    let deep = format!("id: x\naffected: {}", "[".repeat(50_000));
+    assert!(items("deep.yaml", deep.as_bytes()).1.is_some());
+}
+
+#[test]
+fn an_archive_s_member_that_explodes_is_a_problem_and_the_others_are_read() {
+    use std::io::Write as _;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    zip.start_file("big.json", options).unwrap();
+    let zeros = vec![b' '; 1 << 20];
+    (0..65).for_each(|_| zip.write_all(&zeros).unwrap());
+    zip.start_file("README.md", options).unwrap();
+    zip.write_all(b"# not a feed").unwrap();
+    zip.start_file("RUSTSEC-2020-0071.md", options).unwrap();
+    zip.write_all(&std::fs::read(fixtures().join("RUSTSEC-2020-0071.md")).unwrap()).unwrap();
+    let (found, error) = items("all.zip", &zip.finish().unwrap().into_inner());
+    assert_eq!(error, None);
+    assert!(found[0].starts_with("PROBLEM big.json: is longer than any record"), "{found:?}");
+    assert!(found[1].starts_with("RUSTSEC-2020-0071"), "{found:?}");
+}
+
+#[test]
+fn a_tar_of_records_is_read_compressed_or_not() {
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in ["redhat-vex-CVE-2024-24786.json", "suse-vex-CVE-2023-47627.json"] {
+        tar.append_path_with_name(fixtures().join(name), format!("vex/{name}")).unwrap();
+    }
+    let tar = tar.into_inner().unwrap();
+    let plain = items("vex.tar", &tar);
+    assert_eq!(plain.0.len(), 2, "{plain:?}");
+    assert_eq!(items("vex.tar.zst", &zstd::encode_all(tar.as_slice(), 3).unwrap()), plain);
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    std::io::Write::write_all(&mut bzip2, &tar).unwrap();
+    assert_eq!(items("vex.tar.bz2", &bzip2.finish().unwrap()), plain);
+    assert!(items("cut.tar", &tar[..700]).1.is_some());
+}
+
+#[test]
+fn products_that_are_components_of_each_other_end() {
+    let related = |id: &str, a: &str, b: &str| {
+        format!(
+            r#"{{"full_product_name":{{"product_id":"{id}","name":""}},"product_reference":"{a}","relates_to_product_reference":"{b}"}}"#
+        )
+    };
+    let text = format!(
+        r#"{{"document":{{"csaf_version":"2.0","publisher":{{"name":"x"}},"tracking":{{"id":"CVE-2024-1"}}}},
+        "product_tree":{{"relationships":[{},{}]}},"vulnerabilities":[{{"product_status":{{"fixed":["a","b"]}}}}]}}"#,
+        related("a", "b", "b"),
+        related("b", "a", "a")
+    );
+    let (found, error) = items("circle.json", text.as_bytes());
+    assert_eq!((found.len(), error), (1, None));
+}
+
+#[test]
+fn the_same_words_in_another_format_are_not_taken_for_it() {
+    for text in [
+        r#"{"vulnerabilities":[]}"#,
+        r#"{"statements":[]}"#,
+        "packages:\n- x\n",
+        "<html><body/></html>",
+        "[1,2]",
+        "# a text",
+    ] {
+        assert_eq!(items("x", text.as_bytes()).1.as_deref(), Some("is no feed of a known format"), "{text}");
+    }
+    let vex = r#"{"@context":"https://openvex.dev/ns/v0.2.0","author":"somebody","statements":[{"vulnerability":"CVE-2024-1","products":["pkg:oci/shop@1"],"status":"fixed"}]}"#;
+    assert!(items("vex.json", vex.as_bytes()).1.unwrap().contains("of a distribution"));
+}
+
+/// An index of some fixtures and of texts.
+fn index(scene: &tempfile::TempDir, files: &[PathBuf]) -> Index {
+    let out = scene.path().join("index");
+    build(files, &out, &BuildOptions::default()).unwrap();
+    Index::open(&out).unwrap()
+}
+
+#[test]
+fn both_repositories_of_a_release_are_all_of_it_and_one_is_not() {
+    let scene = tempfile::tempdir().unwrap();
+    let repository = |name: &str, prefix: &str| {
+        let package =
+            |n: u32| format!(r#"{{"pkg":{{"name":"{prefix}{n}","secfixes":{{"1.0-r{n}":["CVE-2024-0001"]}}}}}}"#);
+        let packages = (0..60).map(package).collect::<Vec<_>>().join(",");
+        let path = scene.path().join(format!("{name}.json"));
+        std::fs::write(&path, format!(r#"{{"reponame":"{name}","distroversion":"v3.20","urlprefix":"https://dl-cdn.alpinelinux.org/alpine","packages":[{packages}]}}"#)).unwrap();
+        path
+    };
+    let (main, community) = (repository("main", "a"), repository("community", "b"));
+    let coverage = |files: &[PathBuf]| index(&scene, files).coverage("Alpine:v3.20").unwrap();
+    let part = coverage(std::slice::from_ref(&main));
+    assert_eq!((part.state, part.note.as_deref()), (CoverageState::Partial, Some("community was not read")));
+    assert_eq!(coverage(&[main.clone(), community.clone()]).state, CoverageState::Complete);
+    // Both speak of one CVE under one id, without a date: neither replaces the other.
+    let both = index(&scene, &[main, community]);
+    for name in ["a7", "b7"] {
+        assert_eq!(both.candidates("Alpine:v3.20", name).unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn estimates_of_earlier_days_are_a_history_and_a_change() {
+    let scene = tempfile::tempdir().unwrap();
+    let epss = |date: &str, score: &str| {
+        let path = scene.path().join(format!("epss-{date}.csv"));
+        std::fs::write(
+            &path,
+            format!(
+                "#model_version:v1,score_date:{date}T00:00:00+0000\ncve,epss,percentile\nCVE-2024-3094,{score},0.5\n"
+            ),
+        )
+        .unwrap();
+        path
+    };
+    let days = [epss("2026-08-16", "0.85974"), epss("2026-07-17", "0.70000"), epss("2026-01-01", "0.10000")];
+    let facts = index(&scene, &days).vulnerability("CVE-2024-3094").unwrap();
+    let now = facts.epss.unwrap();
+    assert_eq!((now.score, now.change), (0.85974, Some(0.15974)));
+    let history: Vec<(&str, f64)> = facts.epss_history.iter().map(|point| (point.date.as_str(), point.score)).collect();
+    assert_eq!(history, [("2026-01-01", 0.1), ("2026-07-17", 0.7)]);
+    // FIRST's own collection of years, monthly: the newest is in force.
+    let facts = index(&scene, &[fixtures().join("epss-history.jsonl")]).vulnerability("CVE-1999-0003").unwrap();
+    assert_eq!(facts.epss_history.first().unwrap().date, "2024-04-01");
+    assert!(facts.epss_history.len() >= 20 && facts.epss.is_some());
+}
+
+#[test]
+fn each_provider_of_facts_keeps_its_word() {
+    let scene = tempfile::tempdir().unwrap();
+    let record = scene.path().join("record.json");
+    let text = std::fs::read_to_string(fixtures().join("cve5-CVE-2024-3018.json")).unwrap();
+    std::fs::write(&record, text.replace("CVE-2024-3018", "CVE-2024-3400")).unwrap();
+    let facts =
+        index(&scene, &[record, fixtures().join("nvd-CVE-2024-3400.json")]).vulnerability("CVE-2024-3400").unwrap();
+    let scorers: Vec<&str> = facts.scores.iter().map(|score| score.scorer.as_str()).collect();
+    assert_eq!(scorers, ["Wordfence", "psirt@paloaltonetworks.com", "NVD"]);
+    let ssvc = facts.ssvc.unwrap();
+    assert_eq!((ssvc.exploitation, ssvc.technical_impact), (Exploitation::None, TechnicalImpact::Partial));
+    assert_eq!(facts.kev.unwrap().date_added.as_deref(), Some("2024-04-12"));
+}
+
+#[test]
+fn symbols_and_malice_are_kept() {
+    let scene = tempfile::tempdir().unwrap();
+    let index =
+        index(&scene, &[fixtures().join("RUSTSEC-2020-0071.md"), fixtures().join("compromised-packages.jsonl")]);
+    let row = index.candidates("crates.io", "time").unwrap()[0];
+    let advisory = index.advisory(row.advisory, "crates.io", "time").unwrap();
+    assert!(advisory.affected[0].symbols.contains(&"time::now".to_owned()) && !advisory.malicious);
+    let row = index.candidates("npm", "@oku-ui/slot").unwrap()[0];
+    assert!(index.advisory(row.advisory, "npm", "@oku-ui/slot").unwrap().malicious);
 }

@@ -122,7 +122,7 @@ impl BuildError {
         match self {
             Self::NotAFeed { .. } | Self::Nothing(_) => Some(format!(
                 "give feeds as their publishers write them (a directory, zip or tar, a document or JSON lines, plain or \
-                     compressed with zstd or gzip); known formats: {}, EPSS",
+                     compressed with zstd, gzip or bzip2); known formats: {}, EPSS",
                 feeds::format_names().collect::<Vec<_>>().join(", ")
             )),
             Self::Manifest { .. } => Some(format!("correct `{MANIFEST_NAME}`, or move it out of the directory")),

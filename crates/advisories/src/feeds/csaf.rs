@@ -10,7 +10,7 @@
 
 mod tree;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::advisory::{Affected, StatedSeverity};
 use serde::Deserialize;
@@ -126,10 +126,11 @@ fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
     if head.tracking.status == "withdrawn" || head.category == "csaf_withdrawn" {
         advisory.withdrawn = Some(advisory.modified.clone());
     }
+    let mut about = BTreeSet::new();
     for vulnerability in &vulnerabilities {
         let (cve, advisory) = (&vulnerability.cve, &mut record.advisory);
-        if !cve.is_empty() && *cve != advisory.id && !advisory.upstream.contains(cve) {
-            advisory.upstream.push(cve.clone());
+        if !cve.is_empty() && *cve != advisory.id {
+            about.insert(cve.clone());
         }
         if advisory.summary.is_empty() {
             advisory.summary = line(&vulnerability.title);
@@ -144,10 +145,11 @@ fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
         statuses(vulnerability, &tree, &mut record);
         severities(vulnerability, &source, &mut record);
     }
+    record.advisory.upstream = about.into_iter().collect();
     if record.advisory.severities.is_empty()
         && let Some(severity) = head.aggregate_severity.and_then(|text| word(&source, &text.text))
     {
-        record.advisory.severities.push(severity);
+        record.rate(severity);
     }
     if tree.unknown_platforms > 0 && record.advisory.affected.is_empty() {
         record.problem("names no product of a distribution we know");
@@ -219,9 +221,7 @@ fn severities(vulnerability: &Vulnerability, source: &str, record: &mut Parsed) 
         })
     });
     for severity in words.chain(vectors) {
-        if !record.advisory.severities.contains(&severity) {
-            record.advisory.severities.push(severity);
-        }
+        record.rate(severity);
     }
 }
 

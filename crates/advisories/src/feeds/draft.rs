@@ -16,6 +16,9 @@ use super::{Item, Parsed};
 pub(super) const WORD_BYTES_MAX: usize = 4096;
 /// Longest summary kept.
 const SUMMARY_BYTES_MAX: usize = 2048;
+/// Other ids, severities and the like kept of one record; those known have fewer. What is looked through for repetitions
+/// must be short.
+pub(super) const LIST_MAX: usize = 64;
 /// Problems kept of one record: a record that is all problems needs no longer list.
 const PROBLEMS_MAX: usize = 100;
 
@@ -43,6 +46,11 @@ pub(super) fn word(scorer: &str, word: &str) -> Option<StatedSeverity> {
     let word = word.trim().to_lowercase();
     Severity::parse(&word)?;
     Some(StatedSeverity { scorer: scorer.to_owned(), value: word })
+}
+
+/// Whether a package holds symbols for debuggers only. Errata list them, and nothing in them runs.
+pub(super) fn is_debugging(name: &str) -> bool {
+    ["-debuginfo", "-debugsource"].iter().any(|part| name.contains(part))
 }
 
 /// Text of one line and a bounded length.
@@ -89,6 +97,22 @@ impl Parsed {
         self.advisory.affected.push(affected);
     }
 
+    /// Adds a severity, once.
+    pub(super) fn rate(&mut self, severity: StatedSeverity) {
+        let known = &mut self.advisory.severities;
+        if known.len() < LIST_MAX && !known.contains(&severity) {
+            known.push(severity);
+        }
+    }
+
+    /// Adds another id of the same vulnerability, once.
+    pub(super) fn alias(&mut self, alias: &str) {
+        let known = &mut self.advisory.aliases;
+        if alias != self.advisory.id && known.len() < LIST_MAX && !known.iter().any(|other| other == alias) {
+            known.push(alias.to_owned());
+        }
+    }
+
     /// Notes what cannot be used.
     pub(super) fn problem(&mut self, problem: impl Into<String>) {
         if self.problems.len() < PROBLEMS_MAX {
@@ -105,12 +129,7 @@ impl Parsed {
             && affected.iter().all(|other| other.severities == first)
         {
             affected.iter_mut().for_each(|affected| affected.severities.clear());
-            let known = &mut self.advisory.severities;
-            first.into_iter().for_each(|severity| {
-                if !known.contains(&severity) {
-                    known.push(severity);
-                }
-            });
+            first.into_iter().for_each(|severity| self.rate(severity));
         }
         Item::Advisory(Box::new(self))
     }

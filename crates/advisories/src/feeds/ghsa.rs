@@ -4,6 +4,8 @@
 //! Advisories of type `malware` are about packages that are malware themselves.
 //! Source: GitHub REST API, "Global security advisories"; GraphQL API, `SecurityAdvisory` and `SecurityVulnerability`.
 
+use std::collections::BTreeMap;
+
 use model::advisory::{Affected, StatedSeverity};
 use model::ecosystem::scheme_of;
 use serde_json::Value;
@@ -52,8 +54,8 @@ const ECOSYSTEMS: &[(&str, &str)] = &[
     ("swift", "SwiftURL"),
 ];
 
-fn read_graphql(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
-    let answer: Value = json(text)?;
+fn read_graphql(document: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
+    let answer: Value = json(document)?;
     let Some(data) = answer.get("data") else {
         advisory(&answer, sink);
         return Ok(Extent::Record);
@@ -63,22 +65,25 @@ fn read_graphql(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, Strin
         advisory(&data["securityAdvisory"], sink);
     }
     // Vulnerabilities are one package each, with their advisory inside: those of one advisory belong together.
-    let mut whole: Vec<Value> = Vec::new();
+    let mut whole: BTreeMap<String, Value> = BTreeMap::new();
     for node in nodes(&data["securityVulnerabilities"]) {
         let (mut own, mut outer) = (node.clone(), node["advisory"].clone());
         if let Some(own) = own.as_object_mut() {
             own.remove("advisory");
         }
-        match whole.iter_mut().find(|known| known["ghsaId"] == outer["ghsaId"]) {
+        if !outer.is_object() {
+            sink(Item::Problem { record: "a vulnerability".into(), detail: "is without its advisory".into() });
+            continue;
+        }
+        match whole.get_mut(text(&outer, &["ghsaId"])) {
             Some(known) => known["vulnerabilities"].as_array_mut().into_iter().for_each(|list| list.push(own.clone())),
-            None if outer.is_object() => {
+            None => {
                 outer["vulnerabilities"] = Value::Array(vec![own]);
-                whole.push(outer);
+                whole.insert(text(&outer, &["ghsaId"]).to_owned(), outer);
             }
-            None => sink(Item::Problem { record: "a vulnerability".into(), detail: "is without its advisory".into() }),
         }
     }
-    whole.iter().for_each(|node| advisory(node, sink));
+    whole.values().for_each(|node| advisory(node, sink));
     Ok(Extent::Some)
 }
 
@@ -109,11 +114,6 @@ fn advisory(raw: &Value, sink: &mut dyn FnMut(Item)) {
     advisory.malicious =
         ["type", "classification"].iter().any(|name| text(raw, &[name]).eq_ignore_ascii_case("malware"));
     let identifiers = raw["identifiers"].as_array().into_iter().flatten().filter_map(|known| known["value"].as_str());
-    for alias in identifiers.chain([text(raw, &["cve_id"])]) {
-        if alias != id && !alias.is_empty() && !advisory.aliases.iter().any(|known| known == alias) {
-            advisory.aliases.push(alias.to_owned());
-        }
-    }
     let pages = raw["references"].as_array().into_iter().flatten();
     let pages = pages.filter_map(|page| page.as_str().or_else(|| page["url"].as_str()));
     advisory.references = pages.take(REFERENCES_MAX).map(str::to_owned).collect();
@@ -126,12 +126,10 @@ fn advisory(raw: &Value, sink: &mut dyn FnMut(Item)) {
         &raw["cvss"]["vectorString"],
     ];
     for vector in vectors.into_iter().filter_map(Value::as_str).filter(|vector| !vector.is_empty()) {
-        let stated = StatedSeverity { scorer: "GitHub".to_owned(), value: vector.to_owned() };
-        if !advisory.severities.contains(&stated) {
-            advisory.severities.push(stated);
-        }
+        record.rate(StatedSeverity { scorer: "GitHub".to_owned(), value: vector.to_owned() });
     }
-    advisory.severities.extend(word("GitHub", text(raw, &["severity"])));
+    identifiers.chain([text(raw, &["cve_id"])]).filter(|id| !id.is_empty()).for_each(|alias| record.alias(alias));
+    word("GitHub", text(raw, &["severity"])).into_iter().for_each(|severity| record.rate(severity));
     nodes(&raw["vulnerabilities"]).for_each(|vulnerability| package(vulnerability, &mut record));
     sink(record.finished());
 }

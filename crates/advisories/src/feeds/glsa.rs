@@ -17,6 +17,9 @@ use super::{Extent, Format, Item, Parsed};
 pub(super) const FORMAT: Format =
     Format { name: "GLSA", marks: |shape| shape.has(Syntax::Xml, &["glsa.affected", "glsa.title"]), read };
 
+/// Ranges looked at per package; the longest advisories have some 60.
+const RANGES_MAX: usize = 1000;
+
 fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
     let mut glsa = Glsa::default();
     xml::visit(text, &mut glsa)?;
@@ -73,14 +76,15 @@ struct Package {
 
 impl Package {
     fn ranges(&self) -> Vec<VersionRange> {
+        let vulnerable = self.vulnerable.iter().take(RANGES_MAX);
         let mut ranges: Vec<VersionRange> =
-            self.vulnerable.iter().filter_map(|(operator, version)| range(operator, version)).collect();
+            vulnerable.filter_map(|(operator, version)| range(operator, version)).collect();
         // `rge 1.2.3-r4`: unaffected from there on within the same version, so a line that ends below a range.
         for range in &mut ranges {
             if range.introduced.is_some() {
                 continue;
             }
-            let below = self.unaffected.iter().filter(|(operator, version)| {
+            let below = self.unaffected.iter().take(RANGES_MAX).filter(|(operator, version)| {
                 matches!(operator.as_str(), "le" | "lt" | "rle" | "rlt" | "eq") && is_before(version, &range.end)
             });
             let highest = below

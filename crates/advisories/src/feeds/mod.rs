@@ -159,6 +159,11 @@ pub fn format_names() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().map(|format| format.name)
 }
 
+/// Gives a document to the reader of one format, whatever it looks like. Public for fuzzing; false when it gives nothing.
+pub fn read_as(format: &str, text: &[u8], sink: &mut dyn FnMut(Item)) -> bool {
+    FORMATS.iter().find(|known| known.name == format).is_some_and(|format| (format.read)(text, sink).is_ok())
+}
+
 /// `null` means the same as absent; several databases write it for empty lists.
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(from)?.unwrap_or_default())

@@ -59,6 +59,7 @@ pub fn read(path: &Path, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
     match magic.as_slice() {
         [b'P', b'K', 3 | 5, 4 | 6] => read_zip(file, sink),
         [0x28, 0xb5, 0x2f, 0xfd] => read_stream(zstd::stream::read::Decoder::new(file)?, sink),
+        [b'B', b'Z', b'h', b'1'..=b'9'] => read_stream(bzip2::read::MultiBzDecoder::new(BufReader::new(file)), sink),
         [0x1f, 0x8b, ..] => read_stream(flate2::read::MultiGzDecoder::new(BufReader::new(file)), sink),
         _ => read_stream(file, sink),
     }

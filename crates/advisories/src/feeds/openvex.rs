@@ -122,11 +122,11 @@ fn read(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
     advisory.modified = head.last_updated.as_ref().unwrap_or(&head.timestamp).clone();
     advisory.upstream = names.iter().map(|name| (*name).to_owned()).collect();
     for alias in statements().flat_map(|statement| statement.vulnerability.aliases()) {
-        if is_id(alias) && !names.contains(alias.as_str()) && !advisory.aliases.contains(alias) {
-            advisory.aliases.push(alias.clone());
+        if is_id(alias) && !names.contains(alias.as_str()) {
+            record.alias(alias);
         }
     }
-    advisory.severities.extend(statements().find_map(Statement::priority));
+    statements().find_map(Statement::priority).into_iter().for_each(|severity| record.rate(severity));
     for statement in statements() {
         statement.products.iter().for_each(|product| statement.of(product.id(), &mut record));
     }

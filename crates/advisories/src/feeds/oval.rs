@@ -25,6 +25,9 @@ pub(super) const FORMAT: Format =
 /// Fewer definitions than this are an extract; Azure's documents, the smallest, have thousands.
 const WHOLE_DEFINITIONS_MIN: usize = 1000;
 
+/// An `AND` of more criteria than this holds no bounds of one package, which are two.
+const BOUNDS_MAX: usize = 16;
+
 /// What the id of a record about one vulnerability begins with.
 const PREFIXES: &[(&str, &str, &str)] = &[("Azure Linux", "AZL-", "Azure Linux"), ("SUSE", "SUSE-", "SUSE")];
 
@@ -109,6 +112,9 @@ fn collect<'a>(node: &'a Node, context: &Context, document: &'a Document, class:
             children.iter().for_each(|child| surround(child, document, class, &mut inner));
             let before = found.len();
             children.iter().for_each(|child| collect(child, &inner, document, class, found));
+            if children.len() > BOUNDS_MAX {
+                return;
+            }
             // Two bounds of one package in an `AND` are one range.
             let mut merged: Vec<Found<'a>> = Vec::new();
             for new in found.drain(before..) {

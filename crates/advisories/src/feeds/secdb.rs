@@ -107,11 +107,7 @@ fn package(package: &Package, ecosystem: &str, drafts: &mut Drafts, sink: &mut d
                 continue;
             };
             let record = drafts.about(id);
-            for alias in ids.filter(|alias| *alias != id) {
-                if !record.advisory.aliases.iter().any(|known| known == alias) {
-                    record.advisory.aliases.push(alias.to_owned());
-                }
-            }
+            ids.filter(|alias| *alias != id).for_each(|alias| record.alias(alias));
             // "Never affected" is no range, but a word on the vulnerability all the same.
             record.affect(before(ecosystem, &package.name, version));
         }

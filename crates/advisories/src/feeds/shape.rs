@@ -10,6 +10,8 @@ const DEPTH_MAX: usize = 3;
 /// How many different keys are recorded; the formats we know have fewer, but for those that are tables of packages, whose
 /// first entries tell enough.
 const KEYS_MAX: usize = 512;
+/// How many keys of a JSON document are looked at, repetitions included; the rest is only looked through for its end.
+const KEYS_SEEN_MAX: usize = 100_000;
 /// How much of a YAML or XML document is looked at: all marks are near its beginning.
 const HEAD_BYTES: usize = 64 << 10;
 /// Deeper JSON is read by nobody: `serde_json` stops here.
@@ -103,6 +105,7 @@ impl<'a> Shape<'a> {
             last_recorded: bool,
         }
         let mut levels: Vec<Level> = Vec::new();
+        let mut seen = 0;
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
             at += 1;
@@ -113,8 +116,9 @@ impl<'a> Shape<'a> {
                     at = end + 1;
                     let is_key = text[at..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
                     if let (true, Some(level)) = (is_key, levels.last_mut()) {
+                        seen += 1;
                         level.last_recorded = false;
-                        if level.recorded {
+                        if level.recorded && seen < KEYS_SEEN_MAX {
                             level.last = self.key(level.within, level.last, &text[start..end]);
                             level.last_recorded = level.last != NONE;
                         }
@@ -136,9 +140,6 @@ impl<'a> Shape<'a> {
                     }
                 }
                 _ => {}
-            }
-            if self.keys.len() == KEYS_MAX {
-                return;
             }
         }
     }

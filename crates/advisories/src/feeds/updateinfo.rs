@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use model::advisory::{Affected, VersionRange};
 
-use super::draft::{before, line, word};
+use super::draft::{before, is_debugging, line, word};
 use super::shape::Syntax;
 use super::xml::{self, Attributes};
 use super::{Extent, Format, Item, Parsed, rpm, source};
@@ -115,7 +115,7 @@ impl xml::Visitor for Errata<'_> {
 
 impl Erratum {
     fn package(&mut self, attributes: &Attributes) {
-        if attributes.get("arch") == "src" {
+        if attributes.get("arch") == "src" || is_debugging(attributes.get("name")) {
             return;
         }
         let epoch = Some(attributes.get("epoch")).filter(|epoch| !matches!(*epoch, "" | "0"));
@@ -145,8 +145,9 @@ impl Erratum {
         let mut record = Parsed::new(&self.id, &source::publisher(publisher, &self.id, family));
         record.partial = Some(NEVER_ALL);
         record.advisory.summary = line(&self.title);
+        // Some say of an erratum that it was changed before it was issued.
+        record.advisory.modified = self.updated.max(self.issued.clone());
         record.advisory.published = self.issued;
-        record.advisory.modified = self.updated;
         record.advisory.upstream = self.vulnerabilities.into_iter().collect();
         record.advisory.references = self.pages;
         record.advisory.severities.extend(word(publisher, &self.severity));
@@ -172,12 +173,12 @@ impl Erratum {
     }
 }
 
-/// `2021-07-22 18:25:24` as RFC 3339; other forms stay as they are.
+/// `2021-07-22 18:25:24` and `2023-03-15 00:00` as RFC 3339; other forms stay as they are.
 fn timestamp(text: &str) -> String {
+    let clock = |time: &str| time.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
     match text.split_once(' ') {
-        Some((day, time)) if day.len() == 10 && time.len() >= 8 && time.is_char_boundary(8) => {
-            format!("{day}T{}Z", &time[..8])
-        }
+        Some((day, time)) if day.len() == 10 && time.len() == 8 && clock(time) => format!("{day}T{time}Z"),
+        Some((day, time)) if day.len() == 10 && time.len() == 5 && clock(time) => format!("{day}T{time}:00Z"),
         _ if text.len() == 10 => format!("{text}T00:00:00Z"),
         _ => text.to_owned(),
     }
@@ -242,6 +243,14 @@ mod tests {
         ] {
             assert_eq!(ecosystem(family, release).as_deref(), expected, "{release}");
         }
+    }
+
+    #[test]
+    fn days_are_written_in_one_way() {
+        assert_eq!(timestamp("2021-07-22 18:25:24"), "2021-07-22T18:25:24Z");
+        assert_eq!(timestamp("2023-03-15 00:00"), "2023-03-15T00:00:00Z");
+        assert_eq!(timestamp("2023-03-15"), "2023-03-15T00:00:00Z");
+        assert_eq!(timestamp("2023-11-13T22:21:51Z"), "2023-11-13T22:21:51Z");
     }
 
     #[test]

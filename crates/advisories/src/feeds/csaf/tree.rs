@@ -6,6 +6,7 @@ use model::package::PackageType;
 use model::purl;
 use serde::Deserialize;
 
+use super::super::draft::is_debugging;
 use super::super::nullable;
 use super::ecosystem;
 
@@ -105,13 +106,9 @@ impl Tree {
             what.into_iter().for_each(|what| _ = products.insert(product.product_id.clone(), what));
         }
         // SUSE leaves some packages out of the tree and has them in relationships only.
-        for id in packages {
-            if !products.contains_key(id)
-                && !flat.iter().any(|product| product.product_id == id)
-                && !sources.contains(id)
-            {
-                by_file_name(id).into_iter().for_each(|named| _ = products.insert(id.to_owned(), What::Package(named)));
-            }
+        let known: HashSet<&str> = flat.iter().map(|product| product.product_id.as_str()).collect();
+        for id in packages.into_iter().filter(|id| !known.contains(id) && !sources.contains(*id)) {
+            by_file_name(id).into_iter().for_each(|named| _ = products.insert(id.to_owned(), What::Package(named)));
         }
         Self { products, related, unknown_platforms }
     }
@@ -157,15 +154,13 @@ fn sources(products: &[Product]) -> HashSet<String> {
     let files =
         purls.filter_map(|purl| purl.split_once("upstream=").map(|(_, file)| file.split('&').next().unwrap_or(file)));
     let names: HashSet<&str> = products.iter().map(|product| product.product_id.as_str()).collect();
-    let has_upstream = |name: &str| {
-        products.iter().any(|product| {
-            product.product_id == name
-                && product.product_identification_helper.purl.as_deref().is_some_and(|purl| purl.contains("upstream="))
-        })
+    let has = |product: &&Product| {
+        product.product_identification_helper.purl.as_deref().is_some_and(|purl| purl.contains("upstream="))
     };
+    let with_upstream: HashSet<&str> = products.iter().filter(has).map(|product| product.product_id.as_str()).collect();
     let sources: HashSet<String> = files.filter_map(|file| file.strip_suffix(".src.rpm")).map(str::to_owned).collect();
     // A binary that is named as its source has an `upstream` itself.
-    sources.into_iter().filter(|name| names.contains(name.as_str()) && !has_upstream(name)).collect()
+    sources.into_iter().filter(|name| names.contains(name.as_str()) && !with_upstream.contains(name.as_str())).collect()
 }
 
 fn what(product: &Product, sources: &HashSet<String>) -> Option<What> {
@@ -202,10 +197,6 @@ fn of_purl(text: &str, sources: &HashSet<String>) -> Option<What> {
 /// `ruby:2.5` of `ruby:2.5:8090020230627084142:b46abd14`.
 fn stream(label: &str) -> &str {
     label.match_indices(':').nth(1).map_or(label, |(at, _)| &label[..at])
-}
-
-fn is_debugging(name: &str) -> bool {
-    ["-debuginfo", "-debugsource", "-debuginfo-common"].iter().any(|part| name.contains(part))
 }
 
 /// A package by its file's name, `kernel-default-5.14.21-150400.24.100.2.x86_64`, or by its name alone.
