@@ -213,8 +213,8 @@ fn an_unmaintained_crate_is_told_apart_from_a_vulnerable_one() {
 
 #[test]
 fn a_finding_carries_what_else_is_known_of_its_vulnerability() {
-    let go = r#""GO-2026-1","aliases":["CVE-2026-1"],"affected":[{"package":{"ecosystem":"Go","name":"example.org/a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.2.0"}]}],"ecosystem_specific":{"imports":[{"path":"example.org/a/b","symbols":["Parse","Read"]}]}}]"#;
-    let facts = r#""CVE-2026-1","state":"PUBLISHED","ssvc":{"Exploitation":"poc","Automatable":"yes","Technical Impact":"total"}"#;
+    let go = r#""GO-2026-1","aliases":["CVE-2026-0001"],"affected":[{"package":{"ecosystem":"Go","name":"example.org/a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.2.0"}]}],"ecosystem_specific":{"imports":[{"path":"example.org/a/b","symbols":["Parse","Read"]}]}}]"#;
+    let facts = r#""CVE-2026-0001","state":"PUBLISHED","ssvc":{"Exploitation":"poc","Automatable":"yes","Technical Impact":"total"}"#;
     let malware = format!(
         r#""GHSA-aaaa-bbbb-cccc",{},"database_specific":{{"malicious-packages-origins":[]}}"#,
         affected("npm", "a", r#"{"introduced":"0"}"#)
@@ -222,7 +222,7 @@ fn a_finding_carries_what_else_is_known_of_its_vulnerability() {
     let index = index(&[go, facts, &malware]);
     let found = findings(&index, &inventory(&["pkg:golang/example.org/a@v1.1.0", "pkg:npm/a@1.0.0"]));
     let of = |id: &str| found.iter().find(|finding| finding.id == id).unwrap();
-    let vulnerable = of("CVE-2026-1");
+    let vulnerable = of("CVE-2026-0001");
     assert_eq!(vulnerable.symbols, ["example.org/a/b#Parse", "example.org/a/b#Read"]);
     let ssvc = vulnerable.ssvc.unwrap();
     assert_eq!((ssvc.exploitation.as_str(), ssvc.automatable, ssvc.technical_impact.as_str()), ("poc", true, "total"));
