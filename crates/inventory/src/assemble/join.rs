@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::ecosystem::normalise_name;
-use model::package::PackageType;
 use model::version::{Scheme, compare_lenient};
 
 use super::owners::{self, Owners};
