@@ -454,7 +454,7 @@ fn records_of_conda() {
 #[test]
 fn bills_of_materials_are_claims() {
     check(
-        "sbom",
+        "embedded-sbom",
         "opt/bitnami/redis/.spdx-redis.spdx",
         &language("redis.spdx"),
         expect![[r#"
@@ -463,7 +463,7 @@ fn bills_of_materials_are_claims() {
     );
     let tags = "SPDXVersion: SPDX-2.3\nPackageName: a\nPackageVersion: 1\nPackageLicenseDeclared: MIT\nExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1\nPackageName: b\nExternalRef: PACKAGE-MANAGER purl pkg:npm/b@2\n";
     check(
-        "sbom",
+        "embedded-sbom",
         "usr/share/a.spdx",
         tags.as_bytes(),
         expect![[r#"
@@ -471,14 +471,14 @@ fn bills_of_materials_are_claims() {
         npm b 2
     "#]],
     );
-    check("sbom", "a.cdx.json", br#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/a@1","licenses":[{"license":{"id":"MIT"}}],"components":[{"purl":"pkg:npm/b@1"}]},{"purl":"x"},{"purl":7},{"purl":"pkg:oci/a@1"},{"purl":"pkg:npm/a@1"}]}"#, expect![[r#"
+    check("embedded-sbom", "a.cdx.json", br#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:npm/a@1","licenses":[{"license":{"id":"MIT"}}],"components":[{"purl":"pkg:npm/b@1"}]},{"purl":"x"},{"purl":7},{"purl":"pkg:oci/a@1"},{"purl":"pkg:npm/a@1"}]}"#, expect![[r#"
         npm a 1 ["MIT"]
         npm b 1
         malformed: 1 of its package URLs cannot be read in None
     "#]]);
-    check("sbom", "bom.json", br#"{"materials":[]}"#, expect![""]);
+    check("embedded-sbom", "bom.json", br#"{"materials":[]}"#, expect![""]);
     check(
-        "sbom",
+        "embedded-sbom",
         "a.cdx.json",
         br#"{"materials":[]}"#,
         expect![[r#"
@@ -486,7 +486,7 @@ fn bills_of_materials_are_claims() {
     "#]],
     );
     check(
-        "sbom",
+        "embedded-sbom",
         "a.spdx",
         b"text",
         expect![[r#"
@@ -494,7 +494,7 @@ fn bills_of_materials_are_claims() {
     "#]],
     );
     check(
-        "sbom",
+        "embedded-sbom",
         "a.spdx.json",
         br#"{"@graph":[]}"#,
         expect![[r#"
@@ -502,16 +502,16 @@ fn bills_of_materials_are_claims() {
     "#]],
     );
     check(
-        "sbom",
+        "embedded-sbom",
         "a.cdx.json",
         format!(r#"{{"bomFormat":"CycloneDX","components":{}"#, r#"[{"components":"#.repeat(10_000)).as_bytes(),
         expect![[r#"
             malformed: not a bill of materials: recursion limit exceeded at line 1 column 984 in None
         "#]],
     );
-    let syft = read("sbom", "usr/share/sbom/image.cdx.json", &fixture("formats/syft.cdx.json"));
+    let syft = read("embedded-sbom", "usr/share/sbom/image.cdx.json", &fixture("formats/syft.cdx.json"));
     assert!(packages(&syft).count() > 10 && packages(&syft).all(|it| it.claimed));
-    assert!(read("sbom", "app/testdata/a.cdx.json", &language("redis.spdx")).facts.is_empty());
+    assert!(read("embedded-sbom", "app/testdata/a.cdx.json", &language("redis.spdx")).facts.is_empty());
 }
 
 /// A path that each cataloger wants, and a real file.
@@ -530,7 +530,7 @@ fn real_files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("perl", "a/.meta/a-1/install.json", "try-tiny-0.31.install.json"),
         ("perl", "a/perllocal.pod", "try-tiny-0.31.perllocal.pod"),
         ("conda", "conda-meta/a.json", "wheel-0.45.1-py312hca03da5_0.json"),
-        ("sbom", "a.spdx", "redis.spdx"),
+        ("embedded-sbom", "a.spdx", "redis.spdx"),
     ]
     .map(|(cataloger, path, name)| (cataloger, path, language(name)))
     .to_vec()

@@ -15,7 +15,8 @@ use model::gap::GapKind;
 use model::purl;
 
 /// Documents by their names.
-pub(super) const CATALOGER: Cataloger = Cataloger { name: "sbom", version: 1, scope: Scope::Installed, wants, parse };
+pub(super) const CATALOGER: Cataloger =
+    Cataloger { name: "embedded-sbom", version: 1, scope: Scope::Installed, wants, parse };
 
 /// Documents of whole images list about 20,000 packages.
 const PACKAGES_MAX: usize = 100_000;
