@@ -154,7 +154,7 @@ const CATALOGED: &[(&str, &str, &[&str])] = &[
     ("perl", "usr/local/lib/perl5/.meta/x-1/install.json", &["languages/try-tiny-0.31.install.json"]),
     ("r", "usr/lib/R/library/x/DESCRIPTION", &["languages/Biobase.DESCRIPTION", "languages/stats.DESCRIPTION"]),
     (
-        "sbom",
+        "embedded-sbom",
         "opt/bitnami/x/.spdx-x.spdx",
         &["languages/redis.spdx", "formats/syft.cdx.json", "formats/syft.spdx.json"],
     ),
