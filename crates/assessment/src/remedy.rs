@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::artifact::{Artifact, Origin};
+use model::dependents::Dependents;
 use model::ecosystem::scheme_of;
 use model::finding::{Finding, Fix, Severity};
 use model::inventory::Inventory;
@@ -19,13 +20,14 @@ pub fn remedies(
     denied: &BTreeSet<u32>,
 ) -> Vec<Remedy> {
     let pullers = Pullers::of(inventory, findings);
+    let subject = Subject { artifact, inventory, findings };
     let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
     for (index, finding) in (0..).zip(findings) {
         let package = inventory.package(finding.package);
         groups.entry(key(artifact, package, finding, &pullers)).or_default().push(index);
     }
     let mut remedies: Vec<Remedy> =
-        groups.into_iter().map(|(key, removes)| remedy(key, removes, artifact, inventory, findings, denied)).collect();
+        groups.into_iter().map(|(key, removes)| remedy(key, removes, &pullers, &subject, denied)).collect();
     remedies.sort_by(|a, b| usefulness(b).cmp(&usefulness(a)).then_with(|| a.title.cmp(&b.title)));
     remedies
 }
@@ -71,14 +73,21 @@ fn key<'a>(artifact: &'a Artifact, package: &'a Package, finding: &Finding, pull
     }
 }
 
+/// What the remedies are for.
+struct Subject<'a> {
+    artifact: &'a Artifact,
+    inventory: &'a Inventory,
+    findings: &'a [Finding],
+}
+
 fn remedy(
     key: Key<'_>,
     removes: Vec<u32>,
-    artifact: &Artifact,
-    inventory: &Inventory,
-    findings: &[Finding],
+    pullers: &Pullers,
+    subject: &Subject<'_>,
     denied: &BTreeSet<u32>,
 ) -> Remedy {
+    let &Subject { inventory, findings, .. } = subject;
     let concerned: Vec<&Finding> = removes.iter().map(|&index| &findings[index as usize]).collect();
     let packages: BTreeSet<PackageId> = concerned.iter().map(|finding| finding.package).collect();
     let first = inventory.package(concerned[0].package);
@@ -90,7 +99,8 @@ fn remedy(
             first.layer.filter(|layer| packages.iter().all(|&package| inventory.package(package).layer == Some(*layer)))
         }
     };
-    let (action, title) = action(&key, &concerned, inventory, artifact);
+    let pulled_in_by = pullers.of_packages(&packages, inventory);
+    let (action, title) = action(&key, &concerned, pulled_in_by, subject);
     Remedy {
         action,
         title,
@@ -102,7 +112,13 @@ fn remedy(
     }
 }
 
-fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact: &Artifact) -> (RemedyAction, String) {
+fn action(
+    key: &Key<'_>,
+    findings: &[&Finding],
+    pulled_in_by: Vec<String>,
+    subject: &Subject<'_>,
+) -> (RemedyAction, String) {
+    let &Subject { artifact, inventory, .. } = subject;
     match key {
         Key::Base(base) => (
             RemedyAction::RebuildBase { base: (*base).to_owned() },
@@ -137,8 +153,13 @@ fn action(key: &Key<'_>, findings: &[&Finding], inventory: &Inventory, artifact:
         }
         Key::Package { name, version, .. } => {
             let to = least_common_fix(findings).unwrap_or_default();
-            let title = format!("upgrade {name} from {version} to {to}");
-            (RemedyAction::UpgradePackage { name: (*name).to_owned(), from: (*version).to_owned(), to }, title)
+            let by = match pulled_in_by.as_slice() {
+                [] => String::new(),
+                by => format!(" (pulled in by {})", names(by)),
+            };
+            let title = format!("upgrade {name} from {version} to {to}{by}");
+            let (name, from) = ((*name).to_owned(), (*version).to_owned());
+            (RemedyAction::UpgradePackage { name, from, to, pulled_in_by }, title)
         }
         Key::NoFix { name, .. } => (
             RemedyAction::NoFix { name: (*name).to_owned() },
@@ -187,52 +208,51 @@ fn names(list: &[String]) -> String {
     if list.len() > SHOWN { format!("{shown} and {} more", list.len() - SHOWN) } else { shown }
 }
 
-/// The one direct dependency that pulls in several affected packages, where it is only one.
+/// The most direct dependencies that are named for one package; `--why` shows more.
+const PULLERS_MAX: usize = 20;
+
+/// The direct dependencies that pull in affected packages.
 struct Pullers {
+    /// By affected package: the nearest roots above it, without itself.
+    roots: HashMap<PackageId, Vec<PackageId>>,
+    /// By affected package: the one root that pulls in it and others.
     by_package: HashMap<PackageId, PackageId>,
 }
 
 impl Pullers {
     fn of(inventory: &Inventory, findings: &[Finding]) -> Self {
-        let mut dependents: HashMap<PackageId, Vec<PackageId>> = HashMap::new();
-        for package in &inventory.packages {
-            for needed in package.depends_on.iter().filter(|needed| **needed != package.id) {
-                dependents.entry(*needed).or_default().push(package.id);
-            }
-        }
+        let dependents = Dependents::of(inventory);
         let affected: BTreeSet<PackageId> = findings
             .iter()
             .filter(|finding| finding.fix.version().is_some() && !inventory.package(finding.package).kind.is_os())
             .map(|finding| finding.package)
             .collect();
-        let roots: Vec<(PackageId, PackageId)> =
-            affected.iter().filter_map(|&package| Some((package, only_root(package, &dependents)?))).collect();
+        let mut roots = HashMap::new();
+        let mut only: Vec<(PackageId, PackageId)> = Vec::new();
         let mut brought: HashMap<PackageId, usize> = HashMap::new();
-        for (package, root) in &roots {
-            *brought.entry(*root).or_default() += usize::from(package != root);
+        for package in affected {
+            let mut above = dependents.nearest_roots(package);
+            if let [root] = above[..] {
+                only.push((package, root));
+                *brought.entry(root).or_default() += usize::from(package != root);
+            }
+            above.retain(|root| *root != package);
+            roots.insert(package, above);
         }
         // One affected dependency is better named itself; two and more are the puller's doing.
-        let by_package = roots.into_iter().filter(|(_, root)| brought[root] >= 2).collect();
-        Self { by_package }
+        let by_package = only.into_iter().filter(|(_, root)| brought[root] >= 2).collect();
+        Self { roots, by_package }
     }
 
     fn of_package(&self, package: PackageId) -> Option<PackageId> {
         self.by_package.get(&package).copied()
     }
-}
 
-/// The only package above which nothing depends and from which `package` is reached; none when there are several (or the
-/// graph is a circle).
-fn only_root(package: PackageId, dependents: &HashMap<PackageId, Vec<PackageId>>) -> Option<PackageId> {
-    let mut root = None;
-    let mut seen = BTreeSet::from([package]);
-    let mut queue = vec![package];
-    while let Some(at) = queue.pop() {
-        match dependents.get(&at).filter(|above| !above.is_empty()) {
-            None if root.is_some_and(|root| root != at) => return None,
-            None => root = Some(at),
-            Some(above) => queue.extend(above.iter().copied().filter(|above| seen.insert(*above))),
-        }
+    /// `name version` of the direct dependencies that pull in any of the packages, at most [`PULLERS_MAX`].
+    fn of_packages(&self, packages: &BTreeSet<PackageId>, inventory: &Inventory) -> Vec<String> {
+        let roots: BTreeSet<PackageId> =
+            packages.iter().filter_map(|package| self.roots.get(package)).flatten().copied().collect();
+        let names = roots.into_iter().take(PULLERS_MAX).map(|root| inventory.package(root));
+        names.map(|root| format!("{} {}", root.name, root.version)).collect()
     }
-    root
 }

@@ -49,6 +49,7 @@ fn package(number: usize, url: &str) -> Package {
         origin: Origin::Application,
         provides: Vec::new(),
         depends_on: Vec::new(),
+        direct: false,
         development: false,
         cataloger: "test".into(),
     }
@@ -146,7 +147,21 @@ fn the_one_dependency_that_pulls_in_the_others_is_named() {
     let artifact = Artifact::new("test", ArtifactKind::Directory);
     let remedies = remedies(&artifact, &inventory, &found, &BTreeSet::new());
     let titles: Vec<&str> = remedies.iter().map(|remedy| remedy.title.as_str()).collect();
-    assert_eq!(titles, ["upgrade a 1.0.0, which pulls in b@1.0.0, c@1.0.0", "upgrade d from 1.0.0 to 1.5.0"]);
+    let both = "upgrade d from 1.0.0 to 1.5.0 (pulled in by a 1.0.0, e 1.0.0)";
+    assert_eq!(titles, ["upgrade a 1.0.0, which pulls in b@1.0.0, c@1.0.0", both]);
+    // The project names b itself, so that is the nearest thing to change for c; d is its own affair.
+    inventory.packages[1].direct = true;
+    inventory.packages[3].direct = true;
+    let remedies = dogwatch_assessment::remedy::remedies(&artifact, &inventory, &found, &BTreeSet::new());
+    let titles: Vec<&str> = remedies.iter().map(|remedy| remedy.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "upgrade b from 1.0.0 to 1.5.0",
+            "upgrade c from 1.0.0 to 1.5.0 (pulled in by b 1.0.0)",
+            "upgrade d from 1.0.0 to 1.5.0"
+        ]
+    );
 }
 
 #[test]

@@ -104,6 +104,9 @@ pub(crate) struct ScanArguments {
     /// Say why this vulnerability was found, instead of the report.
     #[arg(long, value_name = "ID")]
     pub(crate) explain: Option<String>,
+    /// Say which dependencies bring this package, instead of the report: by name, `name@version` or package URL.
+    #[arg(long, value_name = "PACKAGE", conflicts_with = "explain")]
+    pub(crate) why: Option<String>,
     /// Show and count only these severities.
     #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_parser = severity)]
     pub(crate) severity: Vec<Severity>,

@@ -186,6 +186,7 @@ fn license_choices(package: &Package) -> Vec<Value> {
 
 fn properties(package: &Package) -> Vec<Value> {
     let mut properties = vec![property("dogwatch:cataloger", &package.cataloger)];
+    properties.extend(package.direct.then(|| property("dogwatch:direct", "true")));
     properties.extend(package.layer.map(|layer| property("dogwatch:layer", &layer.to_string())));
     if package.layer.is_some() {
         let origin = serde_json::to_value(package.origin).ok();
@@ -205,13 +206,14 @@ fn property(name: &str, value: &str) -> Value {
     json!({ "name": name, "value": value })
 }
 
-/// What needs what. The artifact and its distribution need whatever no package needs, so that everything hangs together.
+/// What needs what. The artifact needs what the project names; it and its distribution need whatever no package needs, so
+/// that everything hangs together.
 fn dependencies(report: &ScanReport, references: &[String]) -> Vec<Value> {
     let packages = &report.inventory.packages;
     let needed: BTreeSet<u32> = packages.iter().flat_map(|package| &package.depends_on).map(|id| id.0).collect();
     let top = |os: bool| {
         let tops = packages.iter().zip(references).filter(move |(package, _)| package.kind.is_os() == os);
-        tops.filter(|(package, _)| !needed.contains(&package.id.0)).map(|(_, reference)| reference.clone())
+        tops.filter(|(package, _)| package.direct || !needed.contains(&package.id.0)).map(|(_, reference)| reference.clone())
     };
     let mut entries = Vec::new();
     let mut of_root: BTreeSet<String> = top(false).collect();

@@ -1,5 +1,6 @@
 //! Why one finding is in the report: `--explain ID`.
 
+use model::dependents::Dependents;
 use model::finding::{Finding, Match};
 use model::package::Package;
 use model::report::ScanReport;
@@ -7,7 +8,7 @@ use model::verdict::Violation;
 
 use crate::printable::printable;
 use crate::table::page::{BAD, CARE, PLAIN, Page, STRONG, of_severity, piece};
-use crate::words;
+use crate::{why, words};
 
 /// Where explanations and their continuation lines begin.
 const LABEL: usize = 14;
@@ -24,8 +25,9 @@ pub fn render(report: &ScanReport, id: &str, columns: usize) -> Option<String> {
     let (_, first) = findings.first()?;
     let mut page = Page::new(columns.max(60));
     vulnerability(&mut page, first);
+    let dependents = Dependents::of(&report.inventory);
     for (index, finding) in &findings {
-        affected(&mut page, report, *index, finding);
+        affected(&mut page, report, &dependents, *index, finding);
     }
     references(&mut page, first);
     Some(page.finish())
@@ -80,7 +82,7 @@ fn vulnerability(page: &mut Page, finding: &Finding) {
 }
 
 /// Why one package has it.
-fn affected(page: &mut Page, report: &ScanReport, index: usize, finding: &Finding) {
+fn affected(page: &mut Page, report: &ScanReport, dependents: &Dependents<'_>, index: usize, finding: &Finding) {
     let package = report.inventory.package(finding.package);
     page.heading(&format!("{} {}", printable(&package.name), printable(&package.version)));
     field(page, "purl", &package.purl);
@@ -88,6 +90,9 @@ fn affected(page: &mut Page, report: &ScanReport, index: usize, finding: &Findin
         field(page, "source", &format!("built from {} {}", source.name, source.version));
     }
     evidence(page, report, package);
+    for chain in why::beside_finding(report, dependents, package.id) {
+        page.hanging(2, LABEL + 2, &[piece("brought by", PLAIN).wide(LABEL - 2), piece(chain, PLAIN)]);
+    }
     finding.matches.iter().for_each(|matched| self::matched(page, matched));
     if !finding.symbols.is_empty() {
         let shown = finding.symbols.iter().take(SYMBOLS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -1,7 +1,7 @@
 //! Every document that others read or write: values in, text out, and the other way round.
 //!
-//! [`json`] is the scan report itself, versioned; [`table`], [`html`] and [`explain`] show it to people; the others say it in
-//! the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote;
+//! [`json`] is the scan report itself, versioned; [`table`], [`html`], [`explain`] and [`why`] show it to people; the others
+//! say it in the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote;
 //! [`several`] is about more than one report.
 //!
 //! The same report gives the same bytes: times, serial numbers and namespaces come from the report.
@@ -16,6 +16,7 @@ pub mod explain;
 pub mod html;
 pub mod printable;
 pub mod table;
+pub mod why;
 
 pub mod cosign_vuln;
 pub mod csv;

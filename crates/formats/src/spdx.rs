@@ -218,6 +218,7 @@ fn relationships(report: &ScanReport) -> Vec<Value> {
     for package in &report.inventory.packages {
         let reference = package_reference(package);
         relationships.push(relate(ROOT, "CONTAINS", &reference));
+        relationships.extend(package.direct.then(|| relate(ROOT, "DEPENDS_ON", &reference)));
         let needed = package.depends_on.iter().map(|id| package_reference(report.inventory.package(*id)));
         relationships.extend(needed.map(|needed| relate(&reference, "DEPENDS_ON", &needed)));
     }

@@ -301,6 +301,7 @@ fn package(
         origin: origin(introduced, stacking),
         provides,
         depends_on,
+        direct: fact.direct,
         development: fact.development,
         cataloger,
     }

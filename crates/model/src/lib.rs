@@ -10,6 +10,7 @@
 pub mod advisory;
 pub mod artifact;
 pub mod cvss;
+pub mod dependents;
 pub mod digest;
 pub mod distro;
 pub mod ecosystem;

@@ -55,6 +55,9 @@ pub struct Package {
     /// Packages of this inventory that this one needs, where its metadata says so and they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<PackageId>,
+    /// Named by the project itself, as its lock file or manifest says. Where nothing says it, this is false too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct: bool,
     /// Needed for development or tests only, as a lock file says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub development: bool,

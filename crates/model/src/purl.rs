@@ -86,6 +86,7 @@ impl ParsedPurl {
             origin: Origin::Unknown,
             provides: Vec::new(),
             depends_on: Vec::new(),
+            direct: false,
             development: false,
             cataloger: "purl".into(),
         }

@@ -137,6 +137,9 @@ pub enum RemedyAction {
         from: String,
         /// The least version that removes the findings.
         to: String,
+        /// The direct dependencies that pull it in, `name version`; empty where it is direct or nothing says.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pulled_in_by: Vec<String>,
     },
     /// Upgrade or replace the one dependency that pulls in the affected packages.
     UpgradeDependency {

@@ -13,7 +13,7 @@ use ::scan::inspect::{InspectOptions, inspect};
 use ::scan::pipeline::{inventory_report, scan};
 use ::scan::target::Target;
 use anyhow::Context;
-use formats::{explain, json};
+use formats::{explain, json, why};
 use model::Timestamp;
 use model::report::ScanReport;
 use model::verdict::Outcome;
@@ -48,9 +48,10 @@ fn one(scan: &Scan<'_>, named: &Named) -> Result<u8, Failure> {
     let report = scan.target(named);
     bar.finish_and_clear();
     let report = report?;
-    match &scan.arguments.explain {
-        Some(id) => explain(&report, id)?,
-        None => scan.documents.write_all(&report, named)?,
+    match (&scan.arguments.explain, &scan.arguments.why) {
+        (Some(id), _) => explain(&report, id)?,
+        (None, Some(package)) => why(&report, package)?,
+        (None, None) => scan.documents.write_all(&report, named)?,
     }
     super::hidden(&report).iter().for_each(|hidden| note(hidden));
     Ok(scan.exit_code(&report))
@@ -62,6 +63,18 @@ fn explain(report: &ScanReport, id: &str) -> Result<(), Failure> {
         None => {
             let hint = format!("`dogwatch advisories show {id}` says what the index knows about it");
             Err(anyhow::anyhow!("`{id}` was not found in {}", report.artifact.target)).hint(Some(hint))
+        }
+    }
+}
+
+fn why(report: &ScanReport, package: &str) -> Result<(), Failure> {
+    match why::render(report, package, columns()) {
+        Some(text) => write(&text, None),
+        None => {
+            let hint = "name it as the report does: `lodash`, `lodash@4.17.20` or `pkg:npm/lodash@4.17.20`; \
+                        `-o cyclonedx` lists every package";
+            let target = &report.artifact.target;
+            Err(anyhow::anyhow!("no package `{package}` was found in {target}")).hint(Some(hint.into()))
         }
     }
 }

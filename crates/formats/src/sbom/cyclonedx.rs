@@ -30,6 +30,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Artifact, Inventory), SbomError> {
     let root = document.metadata.as_ref().and_then(|metadata| metadata.get("component"));
     let artifact = artifact(root);
     let mut builder = Builder::default();
+    if let Some(metadata) = &document.metadata {
+        project(metadata).into_iter().for_each(|reference| builder.root(reference));
+    }
     for (number, text) in document.components.iter().enumerate() {
         match serde_json::from_str::<Value>(text.get()) {
             Ok(component) => add_tree(&mut builder, &artifact, &component),
@@ -47,6 +50,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Artifact, Inventory), SbomError> {
         }
     }
     Ok((artifact, builder.finish()))
+}
+
+/// The reference of the project that the bill describes. None for an image or a directory, which names no dependencies
+/// itself, and in our own documents, which say of each package whether it is direct.
+fn project(metadata: &Value) -> Option<&str> {
+    let root = metadata.get("component")?;
+    let ours = metadata.pointer("/tools/components/0/name").is_some_and(|name| name == "dogwatch");
+    let is_project = !ours && !matches!(text(root, "type"), "container" | "file" | "operating-system" | "");
+    Some(text(root, "bom-ref")).filter(|reference| is_project && !reference.is_empty())
 }
 
 #[derive(Deserialize)]
@@ -106,6 +118,7 @@ fn add(builder: &mut Builder, artifact: &Artifact, component: &Value) {
             Some("application") => Origin::Application,
             _ => Origin::Unknown,
         },
+        direct: properties.get("dogwatch:direct").is_some(),
         development: text(component, "scope") == "excluded",
         cataloger: properties.first(&["dogwatch:cataloger", "syft:package:foundBy"]).map(str::to_owned),
     });

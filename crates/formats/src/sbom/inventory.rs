@@ -1,6 +1,6 @@
 //! Components of either format as an inventory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::artifact::Origin;
 use model::distro::Distro;
@@ -25,6 +25,7 @@ pub(super) struct Component {
     pub provides: Vec<String>,
     pub layer: Option<u32>,
     pub origin: Origin,
+    pub direct: bool,
     pub development: bool,
     pub cataloger: Option<String>,
 }
@@ -42,6 +43,8 @@ pub(super) struct Builder {
     /// Distributions that package URLs name, by id and release, and how often each was met.
     distro_votes: BTreeMap<(String, Option<String>), (u32, Distro)>,
     pending: Vec<(String, String)>,
+    /// References of what the bill describes: what that needs is direct.
+    roots: HashSet<String>,
 }
 
 impl Builder {
@@ -52,6 +55,11 @@ impl Builder {
     /// Notes that `from` needs `to`, both by their references, which may come later in the document.
     pub(super) fn depends(&mut self, from: &str, to: &str) {
         self.pending.push((from.to_owned(), to.to_owned()));
+    }
+
+    /// Notes that this is the project that the bill describes.
+    pub(super) fn root(&mut self, reference: &str) {
+        self.roots.insert(reference.to_owned());
     }
 
     /// Adds one component as a package.
@@ -91,6 +99,7 @@ impl Builder {
             origin: component.origin,
             provides: component.provides,
             depends_on: Vec::new(),
+            direct: component.direct,
             development: component.development,
             cataloger: component.cataloger.unwrap_or_else(|| "sbom".into()),
         };
@@ -149,9 +158,11 @@ impl Builder {
 
     pub(super) fn finish(mut self) -> Inventory {
         for (from, to) in std::mem::take(&mut self.pending) {
-            let (Some(Some(from)), Some(Some(to))) = (self.references.get(&from), self.references.get(&to)) else {
-                continue;
-            };
+            let Some(Some(to)) = self.references.get(&to) else { continue };
+            if self.roots.contains(&from) {
+                self.packages.get_mut(to.0 as usize).into_iter().for_each(|package| package.direct = true);
+            }
+            let Some(Some(from)) = self.references.get(&from) else { continue };
             if let Some(package) = self.packages.get_mut(from.0 as usize) {
                 package.depends_on.push(*to);
             }

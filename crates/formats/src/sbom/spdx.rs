@@ -93,6 +93,7 @@ fn add(
     // What the document describes is the artifact itself, unless the document describes each package by its own.
     let is_root = described.contains(reference) && (purl.is_empty() || purl.starts_with("pkg:oci/"));
     if is_root || purpose == "CONTAINER" {
+        builder.root(reference);
         return describe(artifact, package);
     }
     match purpose {

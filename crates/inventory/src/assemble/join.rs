@@ -84,6 +84,7 @@ pub(super) fn same(drafts: Vec<Draft>) -> Vec<Draft> {
 impl Draft {
     fn absorb(&mut self, other: Draft) {
         self.fact.development &= other.fact.development;
+        self.fact.direct |= other.fact.direct;
         if self.fact.licenses.is_empty() {
             self.fact.licenses = other.fact.licenses;
         }

@@ -45,6 +45,12 @@ pub(super) const ROWS: &[Row] = &[
         "The layer that introduced it, counted from 0 at the bottom.",
     ),
     fact(
+        "package.direct",
+        FactType::Bool,
+        |v| of(v, |p| Value::Bool(p.direct)),
+        "A lock file or manifest says that the project names it itself.",
+    ),
+    fact(
         "package.development",
         FactType::Bool,
         |v| of(v, |p| Value::Bool(p.development)),

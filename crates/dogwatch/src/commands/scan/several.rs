@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::Context;
 use formats::format::Several;
 use formats::several::{Row, Unscanned};
-use formats::{explain, several};
+use formats::{explain, several, why};
 use model::report::ScanReport;
 
 use super::in_order::in_order;
@@ -98,7 +98,7 @@ fn needs_names(scan: &Scan<'_>) -> Result<(), Failure> {
 
 /// The outputs that take all targets.
 fn shared_outputs(scan: &Scan<'_>) -> Vec<Output> {
-    if scan.arguments.explain.is_some() {
+    if scan.arguments.explain.is_some() || scan.arguments.why.is_some() {
         return vec![Output::stdout("table")];
     }
     let shared = |output: &&Output| !output.file.as_deref().is_some_and(has_name);
@@ -153,6 +153,9 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
 }
 
 fn text(scan: &Scan<'_>, report: &ScanReport, output: &Output) -> Result<Option<String>, Failure> {
+    if let Some(package) = &scan.arguments.why {
+        return Ok(why::render(report, package, columns()));
+    }
     match (&scan.arguments.explain, &output.format.several) {
         (Some(id), _) => Ok(explain::render(report, id, columns())),
         (None, Some(several)) => several.write(report, &scan.documents.options()).map(Some).map_err(documents::wrong),
