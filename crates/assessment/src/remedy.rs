@@ -80,13 +80,7 @@ struct Subject<'a> {
     findings: &'a [Finding],
 }
 
-fn remedy(
-    key: Key<'_>,
-    removes: Vec<u32>,
-    pullers: &Pullers,
-    subject: &Subject<'_>,
-    denied: &BTreeSet<u32>,
-) -> Remedy {
+fn remedy(key: Key<'_>, removes: Vec<u32>, pullers: &Pullers, subject: &Subject<'_>, denied: &BTreeSet<u32>) -> Remedy {
     let &Subject { inventory, findings, .. } = subject;
     let concerned: Vec<&Finding> = removes.iter().map(|&index| &findings[index as usize]).collect();
     let packages: BTreeSet<PackageId> = concerned.iter().map(|finding| finding.package).collect();

@@ -213,7 +213,8 @@ fn dependencies(report: &ScanReport, references: &[String]) -> Vec<Value> {
     let needed: BTreeSet<u32> = packages.iter().flat_map(|package| &package.depends_on).map(|id| id.0).collect();
     let top = |os: bool| {
         let tops = packages.iter().zip(references).filter(move |(package, _)| package.kind.is_os() == os);
-        tops.filter(|(package, _)| package.direct || !needed.contains(&package.id.0)).map(|(_, reference)| reference.clone())
+        tops.filter(|(package, _)| package.direct || !needed.contains(&package.id.0))
+            .map(|(_, reference)| reference.clone())
     };
     let mut entries = Vec::new();
     let mut of_root: BTreeSet<String> = top(false).collect();

@@ -47,7 +47,14 @@ fn is_meant(package: &Package, wanted: &str) -> bool {
 
 fn describe(page: &mut Page, report: &ScanReport, dependents: &Dependents<'_>, package: &Package) {
     let use_only = if package.development { "for development only" } else { "" };
-    page.line(0, &[piece(words::name_and_version(package), STRONG), piece(printable(&package.purl), PLAIN), piece(use_only, CARE)]);
+    page.line(
+        0,
+        &[
+            piece(words::name_and_version(package), STRONG),
+            piece(printable(&package.purl), PLAIN),
+            piece(use_only, CARE),
+        ],
+    );
     for evidence in &package.evidence {
         page.hanging(2, 4, &[piece(format!("in /{}", printable(&evidence.path)), PLAIN)]);
     }

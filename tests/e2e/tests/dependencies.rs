@@ -42,9 +42,8 @@ fn npm_explains_every_package_by_the_same_chains() {
 #[test]
 fn users_are_told_why() {
     let user = User::new();
-    let why = |package: &str| {
-        user.run(&["scan", &locked("npm-v3"), "--inventory-only", "--why", package]).exits(0).stdout
-    };
+    let why =
+        |package: &str| user.run(&["scan", &locked("npm-v3"), "--inventory-only", "--why", package]).exits(0).stdout;
     let ms = "ms 2.0.0  pkg:npm/ms@2.0.0\n  in /package-lock.json\n  express 4.18.2 > debug 2.6.9 > ms 2.0.0\n\n";
     assert!(why("ms").starts_with(ms), "{}", why("ms"));
     assert_eq!(why("ms@2.0.0"), ms);
@@ -58,8 +57,11 @@ fn users_are_told_why() {
 fn findings_and_bills_say_who_brings_what() {
     let user = User::new();
     let (target, bill) = (locked("npm-v3"), user.path("bill.json").display().to_string());
-    let explained = user.run(&["scan", &target, "--explain", "CVE-2022-24999", "--exit-code", "0"]);
-    println!("{}", explained.stdout);
+    let explained =
+        user.run(&["scan", &locked("uv"), "--explain", "CVE-2026-7246", "--exit-code", "0"]).exits(0).stdout;
+    assert!(explained.contains("brought by    flask 2.2.5 > click 8.1.8\n"), "{explained}");
+    let table = user.run(&["scan", &locked("uv"), "--all", "--exit-code", "0"]).exits(0).stdout;
+    assert!(table.contains("upgrade click from 8.1.8 to 8.3.3 (pulled in by flask 2.2.5)"), "{table}");
     user.run(&["sbom", &target, "-o", &format!("cyclonedx={bill}")]).exits(0);
     let direct = |target: &str| {
         let document = user.run(&["scan", target, "--inventory-only", "-o", "json"]).exits(0).stdout;
