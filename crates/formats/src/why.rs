@@ -50,7 +50,7 @@ fn describe(page: &mut Page, report: &ScanReport, dependents: &Dependents<'_>, p
     page.line(
         0,
         &[
-            piece(words::name_and_version(package), STRONG),
+            piece(printable(&words::name_and_version(package)).into_owned(), STRONG),
             piece(printable(&package.purl), PLAIN),
             piece(use_only, CARE),
         ],
@@ -102,7 +102,7 @@ pub(crate) fn beside_finding(report: &ScanReport, dependents: &Dependents<'_>, p
 
 /// `a 1.0 > b 2.0`, fit to print.
 fn chain(report: &ScanReport, path: &[PackageId]) -> String {
-    let name = |id: &PackageId| words::name_and_version(report.inventory.package(*id));
+    let name = |id: &PackageId| printable(&words::name_and_version(report.inventory.package(*id))).into_owned();
     let mut names: Vec<String> = path.iter().map(name).collect();
     if names.len() > CHAIN_SHOWN_MAX {
         let left_out = names.len() - CHAIN_SHOWN_MAX;

@@ -8,7 +8,7 @@ use model::package::Package;
 use model::report::ScanReport;
 use model::verdict::{Action, Outcome};
 
-use crate::printable::{acts, printable};
+use crate::printable::acts;
 
 /// `layer 2 of 7 (base image)`; empty where there are no layers.
 pub(crate) fn layer(artifact: &Artifact, package: &Package) -> String {
@@ -109,11 +109,6 @@ pub(crate) fn database_of_id(id: &str) -> &'static str {
         "RHSA" | "RHBA" | "RHEA" => "Red Hat Security Data",
         _ => "OSV",
     }
-}
-
-/// `openssl 3.0.9-1`, fit to print.
-pub(crate) fn name_and_version(package: &Package) -> String {
-    format!("{} {}", printable(&package.name), printable(&package.version)).trim_end().to_owned()
 }
 
 /// The verdict in one word.
