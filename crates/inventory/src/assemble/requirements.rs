@@ -32,7 +32,8 @@ impl<'a> Index<'a> {
                 if let Some(directory) = npm_directory(draft, &evidence.path) {
                     index.npm.insert(directory, number as u32);
                 }
-                let key = (&draft.fact.kind, place(draft, &evidence.path), name(&draft.fact.kind, &draft.fact.name));
+                let key =
+                    (world(&draft.fact.kind), place(draft, &evidence.path), name(&draft.fact.kind, &draft.fact.name));
                 index.by_place.entry(key).or_default().push((number as u32, &draft.fact.version));
             }
         }
@@ -74,7 +75,7 @@ impl<'a> Index<'a> {
     }
 
     fn beside(&self, draft: &Draft, path: &str, requirement: &Requirement) -> Option<u32> {
-        let key = (&draft.fact.kind, place(draft, path), name(&draft.fact.kind, &requirement.name));
+        let key = (world(&draft.fact.kind), place(draft, path), name(&draft.fact.kind, &requirement.name));
         let found = self.by_place.get(&key)?;
         let exact =
             requirement.version.as_deref().and_then(|version| found.iter().find(|(_, other)| *other == version));
@@ -111,6 +112,15 @@ fn place<'a>(draft: &Draft, path: &'a str) -> &'a str {
         _ => None,
     };
     directory.unwrap_or(file)
+}
+
+/// The sort among which packages find each other: those of Bioconductor need those of CRAN, those of JSR those of npm.
+fn world(kind: &PackageType) -> &PackageType {
+    match kind {
+        PackageType::Bioconductor => &PackageType::Cran,
+        PackageType::Other(name) if name == "jsr" => &PackageType::Npm,
+        _ => kind,
+    }
 }
 
 fn name(kind: &PackageType, name: &str) -> String {

@@ -6,20 +6,44 @@
 //!
 //! **Never:** no other file is read. A manifest beside the lock file may say more, but cached facts depend on one file.
 
+pub(super) mod bun;
+pub(super) mod cabal;
 pub(super) mod cargo;
+pub(super) mod composer;
+pub(super) mod conan;
+pub(super) mod conanfile;
+pub(super) mod deno;
+pub(super) mod dotnet_project;
+pub(super) mod gemfile;
+pub(super) mod github_actions;
 pub(super) mod go_mod;
 pub(super) mod gradle;
+mod jsonc;
+pub(super) mod julia;
+pub(super) mod mix;
 pub(super) mod npm;
+pub(super) mod nuget;
 mod packages;
+pub(super) mod pdm;
 pub(super) mod pipfile;
 pub(super) mod pnpm;
+pub(super) mod podfile;
 pub(super) mod poetry;
 pub(super) mod pom;
+pub(super) mod pubspec;
+pub(super) mod pylock;
 mod python;
+pub(super) mod rebar;
+pub(super) mod renv;
 pub(super) mod requirements;
+pub(super) mod stack;
+pub(super) mod swift;
+mod terms;
+pub(super) mod terraform;
 #[cfg(test)]
 mod tests;
 pub(super) mod uv;
+pub(super) mod vendor_modules;
 mod yaml_lines;
 pub(super) mod yarn;
 
@@ -40,10 +64,19 @@ fn is_named(head: &FileHead<'_>, name: &str) -> bool {
     head.file_name() == name && !is_installed(head.path)
 }
 
+/// The same for formats that packages are fetched with: not below the directories that hold those.
+fn is_named_outside(head: &FileHead<'_>, name: &str, fetched: &[&str]) -> bool {
+    is_named(head, name) && !head.path.split('/').any(|part| fetched.contains(&part))
+}
+
 /// The text of a lock file, or the problem to report.
 fn text(file: &crate::cataloger::File<'_>) -> Result<String, crate::fact::Parsed> {
     let bytes = file.bytes(LOCK_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|error| crate::fact::Parsed::malformed(error.utf8_error()))?;
+    // Half of a conflict's lines may look sound, and which half holds is not decided yet.
+    if text.lines().any(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")) {
+        return Err(crate::fact::Parsed::malformed("it has unresolved merge conflicts"));
+    }
     // Windows editors put a byte order mark first, which no parser here expects.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -65,6 +65,11 @@ impl Packages {
     /// Adds a package, or finds it when its name and version are there already: it is for development only when every
     /// place says so. `None` past a bound, which becomes a problem.
     pub(super) fn add(&mut self, name: &str, version: &str, needed_for: Use) -> Option<Id> {
+        self.add_of(self.kind.clone(), name, version, needed_for)
+    }
+
+    /// The same for a file with several sorts of packages.
+    pub(super) fn add_of(&mut self, kind: PackageType, name: &str, version: &str, needed_for: Use) -> Option<Id> {
         if name.is_empty() {
             return None;
         }
@@ -73,7 +78,7 @@ impl Packages {
             return None;
         }
         let development = needed_for == Use::Development;
-        let key = format!("{name}\0{version}");
+        let key = format!("{kind}\0{name}\0{version}");
         if let Some(&id) = self.ids.get(&key) {
             self.facts[id.0 as usize].development &= development;
             return Some(id);
@@ -83,7 +88,7 @@ impl Packages {
             return None;
         }
         let id = Id(self.facts.len() as u32);
-        self.facts.push(PackageFact { development, ..PackageFact::new(self.kind.clone(), name, version) });
+        self.facts.push(PackageFact { development, ..PackageFact::new(kind, name, version) });
         self.ids.insert(key, id);
         Some(id)
     }

@@ -63,9 +63,7 @@ struct LockFile<'a> {
 
 pub(super) fn parse(text: &str) -> Parsed {
     let mut lock = LockFile::default();
-    if let Err(detail) = yaml_lines::for_each(text, |line| lock.read(&line)) {
-        return Parsed::malformed(detail);
-    }
+    yaml_lines::for_each(text, |line| lock.read(&line));
     let major = lock.version.and_then(|version| version.split(['.', '-']).next()?.parse::<u32>().ok());
     match major {
         None => Parsed::malformed("it has no `lockfileVersion`"),

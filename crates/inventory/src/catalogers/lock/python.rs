@@ -31,3 +31,10 @@ impl Versions {
         }
     }
 }
+
+/// The name that a requirement begins with: `requests[socks]>=2; python_version > "3"` (PEP 508).
+pub(super) fn requirement_name(requirement: &str) -> &str {
+    let requirement = requirement.trim_start();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    requirement.find(|c| !is_name(c)).map_or(requirement, |end| &requirement[..end])
+}

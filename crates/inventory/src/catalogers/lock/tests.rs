@@ -10,26 +10,53 @@ use crate::fact::{Fact, PackageFact, Parsed};
 use expect_test::expect_file;
 use proptest::prelude::*;
 
-/// The folders of `tests/fixtures/locks` and the lock file in each. Each has the golden `expected.txt`, and mostly
+/// The folders of `tests/fixtures/locks`, and where a project has the lock file that lies in each. Each has the golden `expected.txt`, and mostly
 /// `listed.txt`: name and version as the tool that wrote the lock file lists them.
 const FIXTURES: &[(&str, &str)] = &[
+    ("bun", "bun.lock"),
+    ("bundler", "Gemfile.lock"),
+    ("bundler-git", "Gemfile.lock"),
+    ("cabal", "cabal.project.freeze"),
     ("cargo-2", "Cargo.lock"),
     ("cargo-3", "Cargo.lock"),
     ("cargo-4", "Cargo.lock"),
+    ("composer", "composer.lock"),
+    ("conan-1", "conan.lock"),
+    ("conan-2", "conan.lock"),
+    ("conanfile", "conanfile.txt"),
+    ("deno-5", "deno.lock"),
+    ("dotnet-project", "Bicep.Core.csproj"),
+    ("github-actions", ".github/workflows/codeql-analysis.yml"),
     ("go", "go.mod"),
+    ("go-vendor", "vendor/modules.txt"),
     ("gradle", "gradle.lockfile"),
+    ("julia-1", "Manifest.toml"),
     ("maven", "pom.xml"),
+    ("mix-1", "mix.lock"),
+    ("mix-2", "mix.lock"),
     ("npm-v1", "package-lock.json"),
     ("npm-v2", "package-lock.json"),
     ("npm-v3", "package-lock.json"),
     ("npm-workspaces", "package-lock.json"),
+    ("nuget", "packages.lock.json"),
+    ("pdm", "pdm.lock"),
     ("pipenv", "Pipfile.lock"),
     ("pnpm-7", "pnpm-lock.yaml"),
     ("pnpm-8", "pnpm-lock.yaml"),
     ("pnpm-9", "pnpm-lock.yaml"),
+    ("podfile", "Podfile.lock"),
     ("poetry-1", "poetry.lock"),
     ("poetry-2", "poetry.lock"),
+    ("pubspec", "pubspec.lock"),
+    ("pylock-pip", "pylock.toml"),
+    ("pylock-uv", "pylock.toml"),
+    ("rebar", "rebar.lock"),
+    ("renv", "renv.lock"),
     ("requirements", "requirements.txt"),
+    ("stack", "stack.yaml.lock"),
+    ("swift-1", "Package.resolved"),
+    ("swift-2", "Package.resolved"),
+    ("terraform", ".terraform.lock.hcl"),
     ("uv", "uv.lock"),
     ("yarn-1", "yarn.lock"),
     ("yarn-berry", "yarn.lock"),
@@ -40,7 +67,7 @@ fn fixtures() -> PathBuf {
 }
 
 fn read(folder: &str, file: &str) -> String {
-    let path = fixtures().join(folder).join(file);
+    let path = fixtures().join(folder).join(file.rsplit('/').next().unwrap_or(file));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -114,6 +141,9 @@ fn lock_files_of_installed_dependencies_are_left_alone() {
         "app/node_modules/left-pad/yarn.lock",
         "venv/lib/python3.12/site-packages/thing/requirements.txt",
         "vendor/url/Cargo.lock",
+        "vendor/bundle/ruby/3.1.0/gems/rack-2.2.4/Gemfile.lock",
+        "deps/plug/mix.lock",
+        ".build/checkouts/swift-nio/Package.resolved",
         "docs/notes.txt",
     ] {
         assert!(cataloger_of(path).is_none(), "{path}");
@@ -135,6 +165,49 @@ fn a_file_that_is_something_else_is_a_problem_and_not_clean() {
 }
 
 #[test]
+fn merge_conflicts_and_other_encodings_are_told_whatever_else_is_there() {
+    // A conflict is no XML, and old POMs are in other encodings.
+    for (folder, file) in FIXTURES.iter().filter(|(folder, _)| *folder != "maven") {
+        let text = read(folder, file);
+        let middle = text.match_indices('\n').nth(text.lines().count() / 2).map_or(0, |(at, _)| at + 1);
+        let conflict = format!("{}<<<<<<< HEAD\n=======\n>>>>>>> theirs\n{}", &text[..middle], &text[middle..]);
+        let parsed = parse(file, conflict.as_bytes());
+        assert_eq!(render(&parsed), "! malformed: it has unresolved merge conflicts\n", "{folder}");
+        let parsed = parse(file, &[text.as_bytes(), b"\xff\xfe"].concat());
+        assert!(parsed.facts.is_empty() && parsed.problems.len() == 1, "{folder}: {parsed:?}");
+    }
+}
+
+#[test]
+fn a_million_entries_are_cut_and_told() {
+    let million = |line: &dyn Fn(usize) -> String| (0..1_000_000).map(line).collect::<String>();
+    let gems = format!("GEM\n  specs:\n{}", million(&|n| format!("    a{n} (1)\n      a{}\n", n / 2)));
+    let freeze = format!("constraints: {}", million(&|n| format!("any.a{n} ==1,\n ")));
+    let modules = million(&|n| format!("# m/{n} v1.0.0\n## explicit\n"));
+    let deno = million(&|n| format!("\"a{n}@1\":{{}},"));
+    let deno = format!("{{\"version\":\"5\",\"npm\":{{{}}}}}", deno.trim_end_matches(','));
+    for (path, text) in
+        [("Gemfile.lock", gems), ("cabal.project.freeze", freeze), ("vendor/modules.txt", modules), ("deno.lock", deno)]
+    {
+        let begun = std::time::Instant::now();
+        let parsed = parse(path, text.as_bytes());
+        let kinds: Vec<_> = parsed.problems.iter().map(|problem| problem.kind.as_str()).collect();
+        assert_eq!(kinds, ["limit-exceeded"], "{path}: {} bytes", text.len());
+        assert!(packages(&parsed).count() <= 100_000, "{path}");
+        assert!(begun.elapsed().as_secs() < 60, "{path}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn circles_of_packages_are_read() {
+    let bun = r#"{"lockfileVersion": 1, "workspaces": {"": {"dependencies": {"a": "1"}}}, "packages": {
+        "a": ["a@1.0.0", "", {"dependencies": {"b": "1"}}, ""], "b": ["b@1.0.0", "", {"dependencies": {"a": "1"}}, ""]}}"#;
+    assert_eq!(render(&parse("bun.lock", bun.as_bytes())), "a 1.0.0 direct -> b 1.0.0\nb 1.0.0 -> a 1.0.0\n");
+    let gems = "GEM\n  specs:\n    a (1.0)\n      b\n    b (1.0)\n      a\n\nDEPENDENCIES\n  a\n";
+    assert_eq!(render(&parse("Gemfile.lock", gems.as_bytes())), "a 1.0 direct -> b 1.0\nb 1.0 -> a 1.0\n");
+}
+
+#[test]
 fn truncated_anywhere_gives_no_panic() {
     for (folder, file) in FIXTURES {
         let text = read(folder, file);
@@ -151,6 +224,9 @@ fn truncated_anywhere_gives_no_panic() {
 fn deep_nesting_is_refused() {
     let deep = "{\"dependencies\":{\"a\":".repeat(100_000);
     assert!(!parse("package-lock.json", deep.as_bytes()).problems.is_empty());
+    assert!(!parse("bun.lock", deep.as_bytes()).problems.is_empty());
+    assert!(!parse("deno.lock", deep.as_bytes()).problems.is_empty());
+    assert!(!parse("mix.lock", format!("%{{{}", "[".repeat(100_000)).as_bytes()).problems.is_empty());
     assert!(!parse("Pipfile.lock", "[".repeat(100_000).as_bytes()).problems.is_empty());
     assert!(!parse("Cargo.lock", format!("package = {}", "[".repeat(100_000)).as_bytes()).problems.is_empty());
     assert!(!parse("pom.xml", format!("<project>{}", "<a>".repeat(100_000)).as_bytes()).problems.is_empty());

@@ -17,17 +17,14 @@ pub(super) struct Line<'a, 'p> {
 /// The deepest mapping that is followed; lock files need 5 levels, and each line could name its whole path.
 const DEPTH_MAX: usize = 16;
 
-/// Calls `visit` for every line. Fails with what to report when version control left conflict markers.
-pub(super) fn for_each<'a>(text: &'a str, mut visit: impl FnMut(Line<'a, '_>)) -> Result<(), &'static str> {
+/// Calls `visit` for every line.
+pub(super) fn for_each<'a>(text: &'a str, mut visit: impl FnMut(Line<'a, '_>)) {
     let mut indents: Vec<usize> = Vec::new();
     let mut path: Vec<&'a str> = Vec::new();
     for line in text.lines() {
         let mut content = line.trim_start_matches(' ');
         let mut indent = line.len() - content.len();
         content = content.trim_end();
-        if indent == 0 && (content.starts_with("<<<<<<< ") || content.starts_with(">>>>>>> ")) {
-            return Err("it has unresolved merge conflicts");
-        }
         // A key too long for one line stands alone after `? `; its value follows after `:`.
         if let Some(rest) = content.strip_prefix(": ") {
             content = rest;
@@ -50,7 +47,6 @@ pub(super) fn for_each<'a>(text: &'a str, mut visit: impl FnMut(Line<'a, '_>)) -
         path.push(key);
         visit(Line { path: &path, value, raw: content });
     }
-    Ok(())
 }
 
 fn split(content: &str) -> (&str, &str) {

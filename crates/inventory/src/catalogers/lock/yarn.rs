@@ -36,15 +36,12 @@ struct Entry<'a> {
 pub(super) fn parse(text: &str) -> Parsed {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut berry = false;
-    let walked = yaml_lines::for_each(text, |line| match line.path {
+    yaml_lines::for_each(text, |line| match line.path {
         ["__metadata"] => berry = true,
         [_] => entries.push(Entry { wishes: wishes(line.raw), ..Entry::default() }),
         ["__metadata", ..] => {}
         _ => entries.last_mut().into_iter().for_each(|entry| entry.read(&line)),
     });
-    if let Err(detail) = walked {
-        return Parsed::malformed(detail);
-    }
     if !berry && !text.contains("# yarn lockfile v1") {
         // Yarn itself accepts an empty file as the mark of a project's root.
         return if text.trim().is_empty() {
