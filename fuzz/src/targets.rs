@@ -80,6 +80,7 @@ pub(crate) fn all() -> Vec<Target> {
         }),
         target("report", &["formats/report.json", "policy/shop-report.json"], &[], report),
         target("feed", &["advisories", "feeds"], &[], feed),
+        target("statement", &[], STATEMENTS, |bytes| drop(advisories::share::statement::Statement::open(bytes, &[]))),
         target("index", &[], &[], index()).made(vec![vec![1; 64], (0..=255).collect()]),
         target("purl", &[], PURLS, |bytes| drop(model::purl::parse(&text(bytes)))),
         target("cvss", &["cvss/scores.tsv"], CVSS, cvss),
@@ -101,6 +102,11 @@ pub(crate) fn all() -> Vec<Target> {
     }));
     all
 }
+
+/// What is published beside an index.
+const STATEMENTS: &[&str] = &[
+    r#"{"payloadType":"application/vnd.dogwatch.advisories.statement.v1+json","payload":"e30=","signatures":[{"keyid":"a","sig":"AA=="}]}"#,
+];
 
 /// A path by which each cataloger recognises its files, and files that it understands.
 const CATALOGED: &[(&str, &str, &[&str])] = &[

@@ -3,7 +3,7 @@
 //! Everything here is a pure function of an inventory and advisory knowledge. Whether a finding is acceptable is the
 //! business of `policy`; fetching knowledge is that of `advisories`.
 //!
-//! Start at [`vulnerability::assess`]. [`remedy::remedies`] then groups findings by the action that removes them, and
+//! Start at [`vulnerability::assess`]; [`subject`] makes findings about the image itself possible. [`remedy::remedies`] then groups findings by the action that removes them, and
 //! [`comparison::compare`] says what is new since another report.
 
 pub mod coverage;
@@ -11,4 +11,5 @@ pub mod matching;
 pub mod vulnerability;
 mod fix;
 pub mod remedy;
+pub mod subject;
 pub mod comparison;

@@ -155,10 +155,15 @@ fn action(
             let (name, from) = ((*name).to_owned(), (*version).to_owned());
             (RemedyAction::UpgradePackage { name, from, to, pulled_in_by }, title)
         }
-        Key::NoFix { name, .. } => (
-            RemedyAction::NoFix { name: (*name).to_owned() },
-            format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"),
-        ),
+        Key::NoFix { kind, name } => {
+            let title = match kind.as_str() {
+                "oci" => {
+                    format!("an advisory names the digest of {name}: build the image again without what it objects to")
+                }
+                _ => format!("no fix is known for {name}: replace it, mitigate, or accept it with an exception"),
+            };
+            (RemedyAction::NoFix { name: (*name).to_owned() }, title)
+        }
     }
 }
 

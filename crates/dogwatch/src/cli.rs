@@ -78,6 +78,9 @@ pub(crate) struct ScanArguments {
     /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
     #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
     pub(crate) index: Option<PathBuf>,
+    /// An OSV file of your own, or a directory of them: asked beside the index. May be repeated.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) advisories: Vec<PathBuf>,
     /// Policies to judge by [default: the built-in ones]. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Vec<PathBuf>,
@@ -152,7 +155,15 @@ pub(crate) enum AdvisoriesCommand {
         #[arg(long)]
         problems: bool,
     },
-    /// Says what an index knows, by ecosystem and release.
+    /// Fetches the live feeds and compiles them into the user's index.
+    Update(UpdateArguments),
+    /// Publishes the user's index, signed, for other machines to pull.
+    Publish(PublishArguments),
+    /// Takes a published index in place of the user's; after the first time only what changed is fetched.
+    Pull(PullArguments),
+    /// Makes a pair of keys: `NAME.key` signs what is published, `NAME.pub` is for those who pull.
+    Keygen(KeygenArguments),
+    /// Says what an index knows, by ecosystem and release, and how current each feed is.
     Status(IndexArgument),
     /// Shows a vulnerability or advisory by any of its ids.
     Show {
@@ -180,6 +191,76 @@ pub(crate) enum AdvisoriesCommand {
         /// apk, deb, rpm, maven, npm, semver, pypi, gem, composer, nuget or golang.
         scheme: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArguments {
+    /// Fetch from this mirror, which has `https://HOST/PATH` as `URL/HOST/PATH`.
+    #[arg(long, value_name = "URL", env = "DOGWATCH_MIRROR")]
+    pub(crate) mirror: Option<String>,
+    /// Take the feeds from this directory, laid out like a mirror, and use no network.
+    #[arg(long, value_name = "DIR", conflicts_with = "mirror")]
+    pub(crate) from_dir: Option<PathBuf>,
+    /// Fetch only this feed; the others stay as they are. May be repeated.
+    #[arg(long = "feed", value_name = "NAME")]
+    pub(crate) feeds: Vec<String>,
+    /// List the feeds, where they are from and when they were fetched, and fetch nothing.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Take feeds also when they have lost more than a tenth of their records.
+    #[arg(long)]
+    pub(crate) accept_shrunk: bool,
+    /// Keep the OSV files in this directory as your own advisories, in place of those kept before; fetches nothing by itself.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: Option<PathBuf>,
+    /// Trust the certificates in this PEM file beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// How to talk to the place of a publication.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArguments {
+    /// Talk plain HTTP to the registry. Only for localhost this is the default.
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+    /// Trust the certificates in this PEM file beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArguments {
+    /// Where to: a registry (`REGISTRY/NAME:TAG`) or a directory (`dir:PATH`), which a web server may then serve.
+    pub(crate) target: String,
+    /// The private key that signs. Several while keys are being changed.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
+    /// The index to publish [default: the user's].
+    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    pub(crate) index: Option<PathBuf>,
+    /// After how many days machines that pull say that it is out of date.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) valid_days: u32,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArguments {
+    /// Where from: a registry (`REGISTRY/NAME:TAG`), a web server (`https://HOST/PATH`) or a directory (`dir:PATH`).
+    pub(crate) source: String,
+    /// A public key to trust, remembered for the next time. Several while keys are being changed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// The files' name, without their ending.
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]

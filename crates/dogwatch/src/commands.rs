@@ -6,10 +6,14 @@ pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod share;
+pub(crate) mod status;
 mod targets;
+pub(crate) mod update;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
 use ::scan::inspect::{InspectOptions, image_catalogers};
@@ -18,7 +22,7 @@ use ::scan::target::Target;
 use anyhow::Context;
 
 use crate::cli::SourceArguments;
-use crate::console::{Failure, Hint};
+use crate::console::{Failure, Hint, note};
 use crate::paths;
 
 /// Reads the target from the command line.
@@ -53,12 +57,38 @@ fn bases() -> Result<Bases, Failure> {
 
 /// Opens the index that is to be asked: the one named, else the user's, else the snapshot that ships with this program.
 fn index(named: Option<&Path>) -> Result<::advisories::Index, Failure> {
-    let users = || paths::data().map(|directory| directory.join("advisories.index")).filter(|path| path.exists());
+    let users = || paths::index().filter(|path| path.exists());
     let path = match named.map(Path::to_owned).or_else(users) {
         Some(path) => path,
         None => crate::snapshot::compiled()?,
     };
     ::advisories::Index::open(&path).map_err(|error| Failure { hint: error.hint(), error: error.into() })
+}
+
+/// The organisation's own advisories: those kept by `advisories update --private`, and those named. None when there are none.
+fn private_index(named: &[PathBuf], no_cache: bool) -> Result<Option<::advisories::Index>, Failure> {
+    let kept = paths::store().map(|store| store.private()).filter(|directory| directory.is_dir());
+    let inputs: Vec<PathBuf> = kept.into_iter().chain(named.iter().cloned()).collect();
+    if inputs.is_empty() {
+        return Ok(None);
+    }
+    // A mapped file lives on after its directory is gone.
+    let scratch = tempfile::tempdir().context("no temporary directory")?;
+    let cache = paths::cache().filter(|_| !no_cache).unwrap_or_else(|| scratch.path().to_owned());
+    let Some(path) = private::compile(&inputs, &cache).map_err(private_failure)? else { return Ok(None) };
+    let index =
+        ::advisories::Index::open(&path).map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
+    Ok(Some(index))
+}
+
+/// Shows every mistake in the user's own advisories.
+fn private_failure(error: private::PrivateError) -> Failure {
+    if let private::PrivateError::Mistakes { first, .. } = &error {
+        for problem in first {
+            note(&format!("{}: {}: {}", problem.file.display(), problem.record, problem.detail));
+        }
+    }
+    Failure { hint: error.hint(), error: error.into() }
 }
 
 /// Reads text files with their names.

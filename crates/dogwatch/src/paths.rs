@@ -19,3 +19,13 @@ pub(crate) fn data() -> Option<PathBuf> {
     }
     Some(etcetera::choose_base_strategy().ok()?.data_dir().join("dogwatch"))
 }
+
+/// The user's index.
+pub(crate) fn index() -> Option<PathBuf> {
+    Some(data()?.join("advisories.index"))
+}
+
+/// Where the feeds that the user's index was compiled from are kept.
+pub(crate) fn store() -> Option<advisories::update::Store> {
+    Some(advisories::update::Store::new(data()?.join("advisories")))
+}

@@ -125,6 +125,11 @@ fn evidence(page: &mut Page, report: &ScanReport, package: &Package) {
 /// The comparison that made it match: `openssl 3.0.9-1 < fixed 3.0.11-1~deb12u2`.
 fn matched(page: &mut Page, matched: &Match) {
     field(page, "advisory", &format!("{} from {} ({})", matched.advisory, matched.source, matched.ecosystem));
+    // Of an image or layer the digest is both.
+    if matched.name == matched.version {
+        field(page, "digest", &matched.name);
+        return;
+    }
     let installed = format!("installed {} {}", matched.name, matched.version);
     match matched.fixed.first() {
         Some(fixed) => field(page, "version", &format!("{installed} < fixed {fixed}")),

@@ -3,6 +3,7 @@
 //! Ecosystem names are those of the OSV schema ("Defined ecosystems"). What distributions call theirs, and whether their
 //! advisories name source packages or binaries, is one table in [`release`].
 
+mod own;
 mod release;
 
 pub use release::{DISTRIBUTIONS, Distribution, Named, borrowed, distribution, of_distro, of_suse_product};
@@ -24,9 +25,10 @@ pub struct Query {
     pub version: String,
 }
 
-/// The questions to ask for one package; none when its ecosystem (or its distribution) has no advisories we know of.
+/// The questions to ask for one package; none when its ecosystem (or its distribution) has no advisories we know of and
+/// could have none of an organisation's own.
 pub fn queries(package: &Package, distro: Option<&Distro>) -> Vec<Query> {
-    let Some(ecosystem) = ecosystem_of(package, distro) else { return Vec::new() };
+    let Some(ecosystem) = ecosystem_of(package, distro) else { return own::queries(package) };
     let query = |name: &str, version: &str| Query {
         name: normalise_name(&ecosystem, name),
         ecosystem: ecosystem.clone(),
@@ -190,7 +192,7 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
         "RubyGems" => Scheme::Gem,
         "Packagist" => Scheme::Composer,
         "NuGet" => Scheme::NuGet,
-        _ => return None,
+        _ => return own::scheme_of(ecosystem),
     })
 }
 

@@ -65,6 +65,9 @@ pub struct Knowledge {
     pub as_of: String,
     /// Coverage of each ecosystem that the inventory has packages of.
     pub coverage: Vec<Coverage>,
+    /// Identifies the organisation's own advisories that were asked too, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<String>,
 }
 
 /// How much an index knows about one ecosystem or release.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use advisories::Index;
+use advisories::{Combined, Index};
 use assessment::comparison::compare;
 use assessment::coverage::coverage;
 use assessment::remedy::remedies;
+use assessment::subject::with_named_digests;
 use assessment::vulnerability::{AssessOptions, assess};
 use model::Timestamp;
 use model::report::{Knowledge, SCAN_REPORT_VERSION, ScanReport, Tool};
@@ -21,6 +22,8 @@ use crate::target::Target;
 pub struct JudgeOptions<'a> {
     /// The knowledge to judge with.
     pub index: &'a Index,
+    /// The organisation's own advisories, which are asked too.
+    pub private: Option<&'a Index>,
     /// Whose scores are preferred.
     pub assess: AssessOptions,
     /// The policies in force.
@@ -49,18 +52,25 @@ pub fn scan(
 /// Judges what was found with today's knowledge. Nothing is fetched or read again.
 pub fn judge_inspection(inspection: &Inspection, options: &JudgeOptions<'_>) -> Result<ScanReport, ScanError> {
     let Inspection { artifact, inventory, .. } = inspection;
-    let (covered, mut gaps) = coverage(inventory, options.index, options.now)?;
-    let mut assessment = assess(inventory, options.index, &options.assess)?;
+    let advisories = Combined::new(options.index, options.private);
+    let (covered, mut gaps) = coverage(inventory, &advisories, options.now)?;
+    let inventory = &*with_named_digests(artifact, inventory, &advisories)?;
+    let mut assessment = assess(inventory, &advisories, &options.assess)?;
     gaps.append(&mut assessment.gaps);
     let (findings, hidden): (Vec<_>, Vec<_>) =
         assessment.findings.into_iter().partition(|finding| options.filter.admits(finding));
-    let knowledge =
-        Knowledge { index: options.index.digest(), as_of: options.index.as_of()?.to_owned(), coverage: covered };
+    let knowledge = Knowledge {
+        index: options.index.digest(),
+        as_of: options.index.as_of()?.to_owned(),
+        coverage: covered,
+        private: options.private.map(Index::digest),
+    };
     let mut report = ScanReport {
         findings,
         gaps,
         hidden_findings: hidden.len() as u64,
         knowledge: Some(knowledge),
+        inventory: inventory.clone(),
         ..inventory_report(inspection, options.now)
     };
     report.comparison = options.compare_to.map(|before| compare(inventory, &report.findings, before));

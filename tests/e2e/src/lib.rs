@@ -5,6 +5,7 @@
 pub mod images;
 pub mod program;
 pub mod registry;
+pub mod web;
 
 use std::io::Write;
 

@@ -68,6 +68,11 @@ impl User {
 
     /// Runs the program with this on stdin.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        self.run_in(arguments, input, &[])
+    }
+
+    /// Runs the program with this on stdin and these variables in its environment.
+    pub fn run_in(&self, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Ran {
         use std::io::Write;
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
@@ -75,6 +80,7 @@ impl User {
         if arguments.first() != Some(&"advisories") {
             command.env("DOGWATCH_INDEX", index());
         }
+        command.envs(variables.iter().copied());
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -314,7 +314,32 @@ impl Collector {
         }
     }
 
-    fn key(&mut self, ecosystem: u32, name: &str) -> u32 {
+    /// Takes a record as it lies in an index: its tokens, and nothing that only collecting needs.
+    pub(super) fn stored(&mut self, tokens: &[u32]) {
+        let start = self.tokens.len();
+        self.tokens.extend(tokens);
+        self.records.push(Kept {
+            id: tokens.first().copied().unwrap_or_default(),
+            source: tokens.get(1).copied().unwrap_or_default(),
+            live: true,
+            withdrawn: false,
+            dated: 0,
+            fingerprint: 0,
+            tokens: (start, self.tokens.len()),
+            ecosystems: (0, 0),
+            rows: (0, 0),
+            modified: None,
+        });
+    }
+
+    /// The first of the records with an id, where they are sorted by it.
+    pub(super) fn first_of(&self, id: &str) -> Option<u32> {
+        let first = self.records.partition_point(|record| self.texts.get(record.id) < id);
+        let found = self.records.get(first).is_some_and(|record| self.texts.get(record.id) == id);
+        found.then_some(first as u32)
+    }
+
+    pub(super) fn key(&mut self, ecosystem: u32, name: &str) -> u32 {
         let name = self.words.intern(name);
         *self.keys.entry((ecosystem, name)).or_insert_with(|| {
             self.key_words.push((ecosystem, name));
@@ -323,7 +348,7 @@ impl Collector {
     }
 
     /// The number of a (status, module) pair. Each new pair costs a word of its own, so memory ends before the tag's bits.
-    fn qualifier(&mut self, status: u32, module: u32) -> u32 {
+    pub(super) fn qualifier(&mut self, status: u32, module: u32) -> u32 {
         *self.qualifiers.entry((status, module)).or_insert_with(|| {
             self.qualifier_words.push((status, module));
             self.qualifier_words.len() as u32 - 1

@@ -5,7 +5,9 @@
 //! and whoever has the old index mapped keeps it whole.
 
 mod collect;
+mod flat;
 mod manifest;
+mod private;
 mod strings;
 mod tables;
 mod write;
@@ -18,6 +20,8 @@ use crate::feeds::{self, Form, Item, NotAFeed};
 use crate::index::meta::{Attribution, Meta};
 use collect::Collector;
 
+pub use flat::FlatError;
+pub(crate) use flat::{flatten, rebuild};
 pub use manifest::{MANIFEST_NAME, MANIFEST_VERSION, Manifest, ManifestEcosystem, ManifestFile};
 
 /// Deepest directory looked into. Publishers' trees are three or four deep.
@@ -33,6 +37,9 @@ type Epss = BTreeMap<String, Vec<u64>>;
 pub struct BuildOptions {
     /// Refuse to write an index when any record was a problem.
     pub strict: bool,
+    /// The records are an organisation's own: strict, every record must say something, and who does not say otherwise is
+    /// its publisher.
+    pub private: bool,
 }
 
 /// What went into an index.
@@ -100,8 +107,13 @@ pub enum BuildError {
     #[error("no feed was found in {0}")]
     Nothing(String),
     /// Problems, where none were wanted.
-    #[error("{0} records could not be used")]
-    Problems(u64),
+    #[error("{count} records could not be used")]
+    Problems {
+        /// How many.
+        count: u64,
+        /// The first of them.
+        first: Vec<Problem>,
+    },
     /// A section would need more than four gigabytes.
     #[error("the feeds hold more than one index can: over 4 GiB in one table")]
     TooLarge,
@@ -128,7 +140,7 @@ impl BuildError {
             Self::Manifest { .. } => Some(format!("correct `{MANIFEST_NAME}`, or move it out of the directory")),
             Self::TooLarge => Some("build one index per group of ecosystems".into()),
             Self::Write { .. } => Some("the index that was there before, if any, is unchanged".into()),
-            Self::Read { .. } | Self::Problems(_) => None,
+            Self::Read { .. } | Self::Problems { .. } => None,
         }
     }
 }
@@ -143,7 +155,7 @@ impl BuildError {
 /// When an input cannot be read or none holds a feed, or the index cannot be written; whatever was at `out` is then
 /// unchanged.
 pub fn build(inputs: &[PathBuf], out: &Path, options: &BuildOptions) -> Result<BuildSummary, BuildError> {
-    let mut reading = Reading::default();
+    let mut reading = Reading { own: options.private.then(private::Own::default), ..Reading::default() };
     for input in inputs {
         reading.input(input)?;
     }
@@ -151,8 +163,9 @@ pub fn build(inputs: &[PathBuf], out: &Path, options: &BuildOptions) -> Result<B
         let names: Vec<String> = inputs.iter().map(|path| format!("`{}`", path.display())).collect();
         return Err(BuildError::Nothing(names.join(", ")));
     }
-    if options.strict && reading.summary.problem_count > 0 {
-        return Err(BuildError::Problems(reading.summary.problem_count));
+    if (options.strict || options.private) && reading.summary.problem_count > 0 {
+        let BuildSummary { problem_count: count, problems: first, .. } = reading.summary;
+        return Err(BuildError::Problems { count, first });
     }
     let Reading { collector, epss, mut meta, attributions, mut summary, .. } = reading;
     meta.attributions = attributions.into_values().collect();
@@ -178,6 +191,8 @@ struct Reading {
     meta: Meta,
     attributions: BTreeMap<String, Attribution>,
     summary: BuildSummary,
+    /// Present when the records are an organisation's own.
+    own: Option<private::Own>,
 }
 
 impl Reading {
@@ -245,7 +260,8 @@ impl Reading {
     fn item(&mut self, path: &Path, item: Item) {
         let collector = self.collector.get_or_insert_with(Collector::new);
         let outcome = match item {
-            Item::Advisory(parsed) => {
+            Item::Advisory(mut parsed) => {
+                self.own.iter_mut().for_each(|own| own.look(&mut parsed));
                 collector.advisory(&parsed);
                 for detail in parsed.problems {
                     self.problem(path, parsed.advisory.id.clone(), detail);
@@ -290,7 +306,7 @@ impl Reading {
 }
 
 /// An error with its causes.
-fn whole(error: &dyn std::error::Error) -> String {
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -301,7 +317,7 @@ fn whole(error: &dyn std::error::Error) -> String {
 }
 
 /// The files below a directory. Hidden directories are a version control's own, and links to directories may circle.
-fn tree(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+pub(crate) fn tree(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if depth > TREE_DEPTH_MAX {
         return Err(io::Error::other(format!("directories more than {TREE_DEPTH_MAX} deep")));
     }

@@ -42,6 +42,42 @@ pub(super) fn compile(collected: &Collector, epss: Epss, mut meta: Meta) -> Resu
     Ok(sections)
 }
 
+/// What is stored of one CVE: its key, and numbers, those of texts marked.
+pub(super) struct FlatFact {
+    pub(super) key: u32,
+    pub(super) parts: Vec<(u32, bool)>,
+}
+
+/// Lays out what was flat: records are in their order already, and estimates and what the index says of itself are given.
+pub(super) fn layout(
+    collected: &Collector,
+    facts: &[FlatFact],
+    estimates: &[u8],
+    meta: &[u8],
+) -> Result<Sections, BuildError> {
+    let order: Vec<u32> = (0..offset(collected.records.len())?).collect();
+    let mut sections = Sections::default();
+    let mut words = Placed::new(&collected.words);
+    matching_tables(collected, &order, &mut words, &mut sections)?;
+    let mut texts = Placed::new(&collected.texts);
+    record_tables(collected, &order, &mut texts, &mut sections)?;
+    for fact in facts {
+        let start = offset(sections[Section::FactRecords as usize].len())?;
+        let table = &mut sections[Section::Facts as usize];
+        table.extend(fact.key.to_le_bytes());
+        table.extend(start.to_le_bytes());
+        for &(value, is_text) in &fact.parts {
+            let value = if is_text { texts.place(value)? } else { value };
+            put_varint(&mut sections[Section::FactRecords as usize], value);
+        }
+    }
+    sections[Section::Epss as usize] = estimates.to_vec();
+    sections[Section::Words as usize] = words.section;
+    sections[Section::Texts as usize] = texts.section;
+    sections[Section::Meta as usize] = meta.to_vec();
+    Ok(sections)
+}
+
 /// The living records by id, source and content.
 fn canonical_order(collected: &Collector) -> Vec<u32> {
     let by = |record: &Kept| (collected.texts.get(record.id), collected.texts.get(record.source), record.fingerprint);

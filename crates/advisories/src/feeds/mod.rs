@@ -18,6 +18,7 @@ mod ghsa;
 mod glsa;
 mod malicious;
 mod nvd;
+mod oci;
 mod open;
 mod openvex;
 pub mod osv;
@@ -139,6 +140,10 @@ pub struct Parsed {
     pub partial: Option<&'static str>,
     /// What made no sense, each as a clause to put after the record's id.
     pub problems: Vec<String>,
+    /// The record does not say who publishes it.
+    pub unsigned: bool,
+    /// Some entry names no package. In public feeds that is a program's source code, and no problem.
+    pub packageless: bool,
 }
 
 /// The form in which a file holds its records, which says how far it can be a publisher's whole feed.

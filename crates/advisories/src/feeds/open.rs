@@ -18,6 +18,10 @@ const DOCUMENT_BYTES_MAX: u64 = 512 << 20;
 const MEMBER_BYTES_MAX: u64 = 64 << 20;
 /// Most that one compressed file may expand to: some three times the largest feed, Red Hat's, yet an end to a bomb.
 const EXPANDED_BYTES_MAX: u64 = 64 << 30;
+/// Nor may it expand to more than this many times its size ...
+const EXPANSION_MAX: u64 = 400;
+/// ... and this. Feeds shrink to a tenth or a hundredth; what shrinks to a thousandth is a bomb.
+const EXPANSION_GRACE_BYTES: u64 = 64 << 20;
 /// Where a tar archive says that it is one, and what (POSIX `pax`, "ustar Interchange Format").
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
@@ -56,18 +60,40 @@ pub fn read(path: &Path, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
     let mut magic = Vec::with_capacity(4);
     (&mut file).take(4).read_to_end(&mut magic)?;
     file.rewind()?;
+    let max = file.metadata()?.len().saturating_mul(EXPANSION_MAX).saturating_add(EXPANSION_GRACE_BYTES);
+    let max = max.min(EXPANDED_BYTES_MAX);
     match magic.as_slice() {
-        [b'P', b'K', 3 | 5, 4 | 6] => read_zip(file, sink),
-        [0x28, 0xb5, 0x2f, 0xfd] => read_stream(zstd::stream::read::Decoder::new(file)?, sink),
-        [b'B', b'Z', b'h', b'1'..=b'9'] => read_stream(bzip2::read::MultiBzDecoder::new(BufReader::new(file)), sink),
-        [0x1f, 0x8b, ..] => read_stream(flate2::read::MultiGzDecoder::new(BufReader::new(file)), sink),
-        _ => read_stream(file, sink),
+        [b'P', b'K', 3 | 5, 4 | 6] => read_zip(file, max, sink),
+        [0x28, 0xb5, 0x2f, 0xfd] => read_stream(zstd::stream::read::Decoder::new(file)?, max, sink),
+        [b'B', b'Z', b'h', b'1'..=b'9'] => {
+            read_stream(bzip2::read::MultiBzDecoder::new(BufReader::new(file)), max, sink)
+        }
+        [0x1f, 0x8b, ..] => read_stream(flate2::read::MultiGzDecoder::new(BufReader::new(file)), max, sink),
+        _ => read_stream(file, max, sink),
     }
 }
 
+/// A reader that fails, rather than ends, beyond its bound: a feed must never look whole because it was cut.
+struct Expanding<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Expanding<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(too_expansive)?;
+        Ok(count)
+    }
+}
+
+fn too_expansive() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it expands to more than any feed of its size")
+}
+
 /// A tar archive or a text.
-fn read_stream(stream: impl Read, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
-    let mut stream = stream.take(EXPANDED_BYTES_MAX);
+fn read_stream(stream: impl Read, expanded_max: u64, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
+    let mut stream = Expanding { reader: stream, left: expanded_max };
     let mut head = Vec::with_capacity(512);
     (&mut stream).take(512).read_to_end(&mut head)?;
     let (at, magic) = TAR_MAGIC;
@@ -238,7 +264,7 @@ fn member(name: &str, content: impl Read, text: &mut Vec<u8>, sink: &mut dyn FnM
     true
 }
 
-fn read_zip(file: File, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
+fn read_zip(file: File, expanded_max: u64, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
     let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
     let mut text = Vec::new();
     let (mut members, mut expanded) = (0u64, 0u64);
@@ -252,11 +278,8 @@ fn read_zip(file: File, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
             Ok(_) => {}
             Err(error) => sink(Item::Problem { record: format!("member {index}"), detail: error.to_string() }),
         }
-        if expanded > EXPANDED_BYTES_MAX {
-            return Err(NotAFeed::Unreadable(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "expands to more than any feed",
-            )));
+        if expanded > expanded_max {
+            return Err(too_expansive().into());
         }
     }
     if members == 0 { Err(NotAFeed::Unknown) } else { Ok(Form::Archive) }

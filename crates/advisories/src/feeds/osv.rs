@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::draft::{self, WORD_BYTES_MAX};
 use super::ranges::{Event, covers, intervals};
 use super::shape::{Shape, Syntax};
-use super::{Extent, Format, Item, Parsed, json, nullable, rpm, source, yaml};
+use super::{Extent, Format, Item, Parsed, json, nullable, oci, rpm, source, yaml};
 
 /// Pages kept per record; more is noise beside a finding.
 const REFERENCES_MAX: usize = 3;
@@ -93,11 +93,23 @@ pub(crate) struct RawAffected {
     database_specific: RawSpecific,
 }
 
+impl RawAffected {
+    fn is_oci(&self) -> bool {
+        oci::is_oci(&self.package.ecosystem, &self.package.purl)
+    }
+
+    fn names_a_package(&self) -> bool {
+        self.is_oci() || !(self.package.ecosystem.is_empty() || self.package.name.is_empty())
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawPackage {
     ecosystem: String,
     name: String,
+    #[serde(deserialize_with = "nullable")]
+    purl: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -161,6 +173,8 @@ pub(crate) fn understand(record: Record) -> Result<Parsed, String> {
         // It lists versions one by one up to some day, so a version that is absent may be affected all the same.
         partial: (record.database_specific.versions_enumerated == Value::Bool(true))
             .then_some("some records list only the versions known on the day they were written"),
+        unsigned: declared.is_none(),
+        packageless: affected.iter().any(|entry| !entry.names_a_package()),
         ..Parsed::default()
     };
     let withdrawn = record.withdrawn.filter(|date| !date.is_empty());
@@ -237,11 +251,11 @@ fn affected_entry(
     entries: &mut Vec<Affected>,
     problems: &mut Vec<String>,
 ) {
-    let (ecosystem, name) = (entry.package.ecosystem.as_str(), entry.package.name.as_str());
     // Without a package only git ranges are meant, which no installed package is compared with.
-    if ecosystem.is_empty() || name.is_empty() {
+    if !entry.names_a_package() {
         return;
     }
+    let (ecosystem, name) = (entry.package.ecosystem.as_str(), entry.package.name.as_str());
     if ecosystem.len() > WORD_BYTES_MAX || name.len() > WORD_BYTES_MAX {
         problems.push("an ecosystem or package name longer than any".into());
         return;
@@ -252,6 +266,9 @@ fn affected_entry(
         .or_else(|| text(&entry.database_specific.informational));
     if matches!(status, Some("not-affected" | "not_affected" | "known_not_affected" | "false-positive" | "DNE")) {
         return;
+    }
+    if entry.is_oci() {
+        return image_entry(entry, source, status, entries, problems);
     }
     let Some(scheme) = scheme_of(ecosystem) else {
         problems.push(format!("ecosystem `{ecosystem}`, whose version order is not known"));
@@ -312,6 +329,30 @@ fn symbols(specific: &RawSpecific) -> Vec<String> {
     symbols.retain(|symbol| !symbol.is_empty() && symbol.len() <= WORD_BYTES_MAX);
     symbols.truncate(SYMBOLS_MAX);
     symbols
+}
+
+/// An entry about images or layers: one for each digest, of which there is no other version.
+fn image_entry(
+    entry: &RawAffected,
+    source: &str,
+    status: Option<&str>,
+    entries: &mut Vec<Affected>,
+    problems: &mut Vec<String>,
+) {
+    let digests = match oci::digests(&entry.package.name, &entry.package.purl, &entry.versions) {
+        Ok(digests) => digests,
+        Err(problem) => return problems.push(problem),
+    };
+    let mut severities = severities(&entry.severity, source);
+    severities.extend(specific_severities(&entry.ecosystem_specific, source));
+    entries.extend(digests.into_iter().map(|digest| Affected {
+        ecosystem: oci::ECOSYSTEM.into(),
+        name: digest.clone(),
+        versions: vec![digest],
+        status: status.map(str::to_owned),
+        severities: severities.clone(),
+        ..Affected::default()
+    }));
 }
 
 /// The ecosystems of an entry: its own, or for Red Hat one per product.

@@ -45,7 +45,7 @@ impl OpenError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("make one with `dogwatch advisories build --from PATH --out FILE`".into())
+                Some("make one with `dogwatch advisories update`, or `build --from PATH --out FILE`".into())
             }
             Self::Untrusted { .. } => Some("let only its owner write to it".into()),
             Self::Unsound { .. } => Some("build it again with `dogwatch advisories build`".into()),

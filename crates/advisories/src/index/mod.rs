@@ -1,5 +1,6 @@
 //! The compiled index: one immutable, mapped file that answers what assessment and people ask.
 
+mod combined;
 pub(crate) mod diff;
 mod file;
 pub(crate) mod layout;
@@ -25,6 +26,7 @@ use layout::{
 };
 use meta::Meta;
 
+pub use combined::Combined;
 pub use file::OpenError;
 pub use meta::{Attribution, FeedSummary};
 pub use view::{AffectedPackage, Hit, Shown, Status, TableSize};
@@ -85,11 +87,11 @@ impl Index {
         self.meta.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
-    fn key_count(&self) -> usize {
+    pub(crate) fn key_count(&self) -> usize {
         (self.file.section_len(Section::Keys) / KEY_BYTES).saturating_sub(1)
     }
 
-    fn key(&self, number: usize) -> Result<Key<'_>, IndexDamage> {
+    pub(crate) fn key(&self, number: usize) -> Result<Key<'_>, IndexDamage> {
         // The entry after the last one says where its rows end.
         let bytes = self.file.bytes(Section::Keys, number.saturating_mul(KEY_BYTES), 2 * KEY_BYTES)?;
         let word = |at| u32_at(bytes, at).ok_or_else(|| damage(Section::Keys, "an entry is cut short"));
@@ -123,7 +125,7 @@ impl Index {
         Ok(None)
     }
 
-    fn rows(&self, rows: (u32, u32)) -> Result<Vec<Candidate<'_>>, IndexDamage> {
+    pub(crate) fn rows(&self, rows: (u32, u32)) -> Result<Vec<Candidate<'_>>, IndexDamage> {
         self.rows_of(rows, |_| true)
     }
 
@@ -192,7 +194,7 @@ impl Index {
         if key == cve { self.fact_record(at) } else { Ok(VulnerabilityFacts::default()) }
     }
 
-    fn fact(&self, number: usize) -> Result<(CveKey, u32), IndexDamage> {
+    pub(crate) fn fact(&self, number: usize) -> Result<(CveKey, u32), IndexDamage> {
         let bytes = self.file.entry(Section::Facts, number, FACT_BYTES)?;
         let word = |at| u32_at(bytes, at).ok_or_else(|| damage(Section::Facts, "an entry is cut short"));
         Ok((CveKey(word(0)?), word(4)?))
@@ -220,6 +222,39 @@ impl Index {
         Ok(facts)
     }
 
+    pub(crate) fn fact_count(&self) -> usize {
+        self.file.section_len(Section::Facts) / FACT_BYTES
+    }
+
+    /// What is stored of a CVE, part by part: [`Self::fact_record`] without its meaning.
+    pub(crate) fn fact_parts(&self, at: u32) -> Result<Vec<FactPart<'_>>, IndexDamage> {
+        use FactPart::{Number, Text};
+        let mut varints = self.file.varints(Section::FactRecords, at);
+        let text = |reference| self.file.text(Section::Texts, reference).map(Text);
+        let scores = varints.next()?;
+        let mut parts = vec![Number(scores)];
+        for _ in 0..scores {
+            parts.extend([text(varints.next()?)?, text(varints.next()?)?, Number(varints.next()?)]);
+        }
+        parts.extend([Number(varints.next()?), text(varints.next()?)?, Number(varints.next()?)]);
+        let points = varints.next()?;
+        parts.push(Number(points));
+        for _ in 0..u64::from(points) * 3 {
+            parts.push(Number(varints.next()?));
+        }
+        Ok(parts)
+    }
+
+    /// All bytes of a section.
+    pub(crate) fn section(&self, section: Section) -> Result<&[u8], IndexDamage> {
+        self.file.bytes(section, 0, self.file.section_len(section))
+    }
+
+    /// The size of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.len()
+    }
+
     /// The change since about 30 days before the estimates in force: most histories have a point per day, week or month, so
     /// the nearest to that day within a month and a half is taken.
     fn change(&self, now: f64, history: &[EpssPoint]) -> Option<f64> {
@@ -233,12 +268,21 @@ impl Index {
     }
 }
 
+/// A part of what is stored of a CVE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FactPart<'a> {
+    /// A reference, as what it refers to.
+    Text(&'a str),
+    /// A plain number.
+    Number(u32),
+}
+
 /// An entry of the key table.
-struct Key<'a> {
+pub(crate) struct Key<'a> {
     hash: u64,
-    ecosystem: &'a str,
-    name: &'a str,
-    rows: (u32, u32),
+    pub(crate) ecosystem: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) rows: (u32, u32),
 }
 
 impl Advisories for Index {

@@ -24,7 +24,7 @@ pub(crate) const NUMBERS: Range<usize> = HEAD..HEAD + 1 + LISTS;
 pub(crate) const MALICIOUS: u32 = 1;
 
 /// A record whose references have been read and whose texts have not.
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     index: &'a Index,
     head: [u32; HEAD],
     flags: u32,
@@ -32,11 +32,11 @@ pub(super) struct Record<'a> {
 }
 
 impl Index {
-    pub(super) fn advisory_count(&self) -> usize {
+    pub(crate) fn advisory_count(&self) -> usize {
         self.file.section_len(Section::Advisories) / 4
     }
 
-    pub(super) fn record(&self, number: AdvisoryNumber) -> Result<Record<'_>, IndexDamage> {
+    pub(crate) fn record(&self, number: AdvisoryNumber) -> Result<Record<'_>, IndexDamage> {
         let bytes = self.file.entry(Section::Advisories, number.0 as usize, 4)?;
         let at = u32_at(bytes, 0).ok_or_else(|| damage(Section::Advisories, "an entry is cut short"))?;
         let mut varints = self.file.varints(Section::Records, at);
@@ -60,12 +60,36 @@ impl Index {
     }
 }
 
+/// How many texts a record with these list lengths has.
+pub(crate) fn texts_of(counts: [u32; LISTS]) -> u64 {
+    HEAD as u64 + counts.iter().zip(LIST_WIDTHS).map(|(count, width)| u64::from(*count) * width as u64).sum::<u64>()
+}
+
 impl<'a> Record<'a> {
+    /// Its flags.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    /// The lengths of its lists.
+    pub(crate) fn counts(&self) -> [usize; LISTS] {
+        let mut counts = [0; LISTS];
+        for ((count, list), width) in counts.iter_mut().zip(&self.lists).zip(LIST_WIDTHS) {
+            *count = list.len() / width;
+        }
+        counts
+    }
+
+    /// All its texts, in the order in which they lie in the file.
+    pub(crate) fn texts(&self) -> Result<Vec<&'a str>, IndexDamage> {
+        self.head.iter().chain(self.lists.iter().flatten()).map(|reference| self.text(*reference)).collect()
+    }
+
     fn text(&self, reference: u32) -> Result<&'a str, IndexDamage> {
         self.index.file.text(Section::Texts, reference)
     }
 
-    pub(super) fn id(&self) -> Result<&'a str, IndexDamage> {
+    pub(crate) fn id(&self) -> Result<&'a str, IndexDamage> {
         self.text(self.head[0])
     }
 

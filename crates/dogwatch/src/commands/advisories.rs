@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::io::{BufRead, Write as _};
 use std::path::Path;
 
-use ::advisories::{BuildOptions, Change, DiffOptions, How, Index, build, diff};
+use ::advisories::{BuildOptions, BuildSummary, Change, DiffOptions, How, Index, build, diff};
 use anyhow::Context;
 use formats::printable::printable;
 use model::ecosystem::{Query, queries};
 use model::finding::{Score, Ssvc};
 use model::purl;
-use model::report::CoverageState;
 use model::version::{Scheme, compare};
 
 use crate::cli::AdvisoriesCommand;
@@ -20,11 +19,11 @@ use crate::console::{COULD_NOT_TELL, Failure, Hint, note, progress, write};
 pub(crate) fn run(command: AdvisoriesCommand) -> Result<u8, Failure> {
     match command {
         AdvisoriesCommand::Build { from, out, problems } => built(&from, &out, problems),
-        AdvisoriesCommand::Status(argument) => {
-            let index = super::index(argument.index.as_deref())?;
-            write(&status(&index)?, None)?;
-            Ok(0)
-        }
+        AdvisoriesCommand::Publish(arguments) => super::share::publish_index(&arguments),
+        AdvisoriesCommand::Pull(arguments) => super::share::pull_index(&arguments),
+        AdvisoriesCommand::Keygen(arguments) => super::share::keygen(&arguments),
+        AdvisoriesCommand::Update(arguments) => super::update::run(&arguments),
+        AdvisoriesCommand::Status(argument) => super::status::run(argument.index.as_deref()),
         AdvisoriesCommand::Show { id, index } => {
             let index = super::index(index.index.as_deref())?;
             shown(&index, &id)
@@ -56,67 +55,35 @@ fn built(from: &[std::path::PathBuf], out: &Path, every_problem: bool) -> Result
     for (path, why) in &summary.skipped {
         note(&format!("passed over `{}`: {why}", path.display()));
     }
-    let shown = if every_problem { usize::MAX } else { PROBLEMS_SHOWN };
+    note_problems_up_to(&summary, if every_problem { usize::MAX } else { PROBLEMS_SHOWN });
+    write(&summed_up(&summary), None)?;
+    Ok(0)
+}
+
+/// Names the first records that could not be used.
+pub(super) fn note_problems(summary: &BuildSummary) {
+    note_problems_up_to(summary, PROBLEMS_SHOWN);
+}
+
+fn note_problems_up_to(summary: &BuildSummary, shown: usize) {
     for problem in summary.problems.iter().take(shown) {
         note(&format!("{}: {}: {}", problem.file.display(), problem.record, problem.detail));
     }
     let unshown = summary.problem_count.saturating_sub(summary.problems.len().min(shown) as u64);
     if unshown > 0 {
-        note(&format!("{unshown} more records, or parts of them, could not be used; `--problems` names them"));
+        note(&format!(
+            "{unshown} more records, or parts of them, could not be used; `--problems` of `build` names them"
+        ));
     }
-    let megabytes = summary.bytes as f64 / 1e6;
-    let line = format!(
-        "{} advisories with {} ranges from {} files: {megabytes:.1} MB, {}\n",
-        summary.advisories, summary.ranges, summary.files, summary.digest
-    );
-    write(&line, None)?;
-    Ok(0)
 }
 
-fn status(index: &Index) -> Result<String, Failure> {
-    let status = index.status()?;
-    let mut text = format!(
-        "index     {}, {:.1} MB, format {}\nknowledge as of {}\ncontent   {} advisories, {} packages, {} ranges ({:.1} bytes each)\nepss      {} estimates of {}\nkev       as of {}\n\n",
-        status.digest,
-        status.bytes as f64 / 1e6,
-        status.format,
-        status.as_of,
-        status.advisories,
-        status.packages,
-        status.ranges,
-        status.bytes_per_range,
-        status.epss_estimates,
-        status.epss_date,
-        status.kev_date,
-    );
-    let width = status.coverage.iter().map(|coverage| coverage.ecosystem.len()).max().unwrap_or(0);
-    for coverage in &status.coverage {
-        let state = match coverage.state {
-            CoverageState::None => "NONE",
-            CoverageState::Partial => "PARTIAL",
-            CoverageState::Complete => "complete",
-        };
-        let newest = coverage.newest.split('T').next().unwrap_or_default();
-        let note = coverage.note.as_deref().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "{:<width$}  {state:<8}  {:>7} records  newest {newest:<10}  {}",
-            coverage.ecosystem,
-            coverage.records,
-            printable(note)
-        );
-    }
-    if !status.attributions.is_empty() {
-        text.push_str("\nsources\n");
-        for attribution in &status.attributions {
-            let line = format!(
-                "{}: {} ({}, {})",
-                attribution.content, attribution.origin, attribution.licence, attribution.date
-            );
-            let _ = writeln!(text, "  {}", printable(&line));
-        }
-    }
-    Ok(text)
+/// A new index in one line.
+pub(super) fn summed_up(summary: &BuildSummary) -> String {
+    let megabytes = summary.bytes as f64 / 1e6;
+    format!(
+        "{} advisories with {} ranges from {} files: {megabytes:.1} MB, {}\n",
+        summary.advisories, summary.ranges, summary.files, summary.digest
+    )
 }
 
 fn shown(index: &Index, id: &str) -> Result<u8, Failure> {

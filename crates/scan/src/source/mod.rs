@@ -34,7 +34,9 @@ pub use blob::{Compression, LayerBlob, UnsupportedCompression};
 pub use document::Descriptor;
 pub use error::SourceError;
 pub use platform::{Platform, PlatformError};
-pub use registry::{Credentials, RegistryError, RegistryOptions, understands_challenge};
+pub use registry::{
+    ArtifactFile, Credentials, RegistryArtifact, RegistryError, RegistryOptions, http_client, understands_challenge,
+};
 
 /// How to open images.
 #[derive(Debug, Clone, Default)]

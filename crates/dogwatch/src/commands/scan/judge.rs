@@ -13,6 +13,7 @@ use crate::console::Failure;
 /// Knowledge, policies and exceptions.
 pub(super) struct Judge {
     index: ::advisories::Index,
+    private: Option<::advisories::Index>,
     assess: AssessOptions,
     rules: Shorthand,
     exceptions: Exceptions,
@@ -20,9 +21,10 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Opens the index and reads the user's policies and exceptions.
+    /// Opens the index, and reads the user's own advisories, policies and exceptions.
     pub(super) fn load(arguments: &ScanArguments) -> Result<Self, Failure> {
         let index = commands::index(arguments.index.as_deref())?;
+        let private = commands::private_index(&arguments.advisories, arguments.source.no_cache)?;
         let policy_files = commands::texts(&arguments.policy)?;
         let exception_files = commands::texts(&arguments.exceptions)?;
         let named = (!policy_files.is_empty())
@@ -38,7 +40,7 @@ impl Judge {
         };
         let rules = PolicySet::from_flags(&flags, named)?;
         let assess = AssessOptions { scorers: arguments.scorer.clone() };
-        Ok(Self { index, assess, rules, exceptions, now: Timestamp::now() })
+        Ok(Self { index, private, assess, rules, exceptions, now: Timestamp::now() })
     }
 
     /// The exit code when a policy says no.
@@ -50,6 +52,7 @@ impl Judge {
     pub(super) fn options<'a>(&'a self, compare_to: Option<&'a ScanReport>) -> JudgeOptions<'a> {
         JudgeOptions {
             index: &self.index,
+            private: self.private.as_ref(),
             assess: self.assess.clone(),
             policies: &self.rules.policies,
             exceptions: &self.exceptions,

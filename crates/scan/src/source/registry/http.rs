@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -47,30 +47,46 @@ pub(super) struct Http {
     /// `http` or `https`, once the registry was reached.
     pub(super) scheme: OnceLock<&'static str>,
     authorization: Mutex<Option<HeaderValue>>,
+    /// What a token is bought for: `pull`, or `pull,push`.
+    pub(super) actions: &'static str,
     pub(super) options: RegistryOptions,
 }
 
 /// An answer, and whether another host than the registry gave it.
-struct Answer {
-    response: Response,
-    strayed: bool,
+pub(super) struct Answer {
+    pub(super) response: Response,
+    pub(super) strayed: bool,
+}
+
+/// A client for any host, with the proxies of the environment, the same trust as for registries, and no redirects of its
+/// own.
+pub fn http_client(options: &RegistryOptions) -> Result<Client, RegistryError> {
+    built(builder(options)?)
+}
+
+fn builder(options: &RegistryOptions) -> Result<ClientBuilder, RegistryError> {
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls::config(options.ca_file.as_deref())?)
+        .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // For a blocking client this is no limit on the whole but on each wait: for the answer, for each read.
+        .timeout(options.stall)
+        .connect_timeout(options.stall.min(CONNECT_MAX)))
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, RegistryError> {
+    builder.build().map_err(|error| RegistryError::Tls { detail: error.without_url().to_string() })
 }
 
 impl Http {
     pub(super) fn new(reference: &Reference, options: &RegistryOptions) -> Result<Self, RegistryError> {
         let registry = reference.registry().to_owned();
         let host = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::config(options.ca_file.as_deref())?)
-            .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            // For a blocking client this is no limit on the whole but on each wait: for the answer, for each read.
-            .timeout(options.stall)
-            .connect_timeout(options.stall.min(CONNECT_MAX));
+        let mut builder = builder(options)?;
         if is_this_machine(&host) {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| RegistryError::Tls { detail: error.without_url().to_string() })?;
+        let client = built(builder)?;
         let plain_allowed = options.insecure_http || is_this_machine(&host);
         let scheme = OnceLock::new();
         if !plain_allowed {
@@ -84,6 +100,7 @@ impl Http {
             plain_allowed,
             scheme,
             authorization: Mutex::default(),
+            actions: "pull",
             options: options.clone(),
         })
     }
@@ -137,17 +154,24 @@ impl Http {
         request().map(|response| (response, ATTEMPTS_MAX))
     }
 
-    /// Sends a request, and once more with authorization when the registry itself asks for it.
     fn send_authorized(&self, method: &Method, path: &str, accept: &str) -> Result<Response, RegistryError> {
+        self.authorized(|authorization| self.follow(method, path, accept, authorization))
+    }
+
+    /// Sends a request, and once more with authorization when the registry itself asks for it.
+    pub(super) fn authorized(
+        &self,
+        send: impl Fn(Option<HeaderValue>) -> Result<Answer, RegistryError>,
+    ) -> Result<Response, RegistryError> {
         let known = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let first = self.follow(method, path, accept, known)?;
+        let first = send(known)?;
         if first.response.status() != StatusCode::UNAUTHORIZED || first.strayed {
             return Ok(first.response);
         }
         let challenge =
             Challenge::of(first.response.headers()).ok_or_else(|| self.challenge("neither Bearer nor Basic"))?;
         let (authorization, looked) = self.authorize(&challenge)?;
-        let second = self.follow(method, path, accept, Some(authorization.clone()))?;
+        let second = send(Some(authorization.clone()))?;
         if second.response.status() == StatusCode::UNAUTHORIZED && !second.strayed {
             return Err(self.unauthorized(looked));
         }
@@ -184,23 +208,29 @@ impl Http {
     /// Sends the first request to the registry. Where plain HTTP is allowed it is used when TLS cannot be had, never
     /// when a certificate is refused.
     fn reach(&self, path: &str, request: impl Fn(Url) -> RequestBuilder) -> Result<Response, RegistryError> {
-        let url = |scheme: &str| {
-            Url::parse(&format!("{scheme}://{}/v2/{path}", self.host))
-                .map_err(|_| RegistryError::Tls { detail: format!("`{}` is no host", self.host) })
-        };
         if let Some(scheme) = self.scheme.get() {
-            return self.sent(request(url(scheme)?));
+            return self.sent(request(self.address(scheme, path)?));
         }
-        let (scheme, response) = match self.sent(request(url("https")?)) {
+        let (scheme, response) = match self.sent(request(self.address("https", path)?)) {
             Err(RegistryError::Connection { source, .. })
                 if source.is_connect() && !chain_has(&source, "certificate") =>
             {
-                ("http", self.sent(request(url("http")?))?)
+                ("http", self.sent(request(self.address("http", path)?))?)
             }
             other => ("https", other?),
         };
         let _ = self.scheme.set(scheme);
         Ok(response)
+    }
+
+    /// The address of `path` below `/v2/`, once the registry was reached.
+    pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        self.address(self.scheme.get().copied().unwrap_or("https"), path)
+    }
+
+    fn address(&self, scheme: &str, path: &str) -> Result<Url, RegistryError> {
+        Url::parse(&format!("{scheme}://{}/v2/{path}", self.host))
+            .map_err(|_| RegistryError::Tls { detail: format!("`{}` is no host", self.host) })
     }
 
     pub(super) fn sent(&self, builder: RequestBuilder) -> Result<Response, RegistryError> {
@@ -264,7 +294,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// Host and port of an address: its query may hold a signature.
-fn host_of(url: &Url) -> String {
+pub(super) fn host_of(url: &Url) -> String {
     match url.origin() {
         Origin::Tuple(_, host, port) => format!("{host}:{port}"),
         Origin::Opaque(_) => "an opaque address".into(),

@@ -1,9 +1,10 @@
-//! Images in registries: OCI distribution specification 1.1, read side only.
+//! Images in registries: OCI distribution specification 1.1. Images are only read; [`artifact`] can also push.
 //!
 //! Reading order: this file says what is asked for; [`http`] sends requests (scheme, redirects, retries);
 //! [`body`] reads answers; [`challenge`] and [`auth`] satisfy a registry that wants to know who asks, and [`credentials`]
 //! looks into Docker's configuration for that.
 
+mod artifact;
 mod auth;
 mod body;
 mod challenge;
@@ -27,11 +28,13 @@ use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Pa
 use super::error::SourceError;
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
+pub use artifact::{ArtifactFile, RegistryArtifact};
 use body::{BlobReader, read_whole};
 pub use challenge::understands_challenge;
 pub use credentials::Credentials;
 pub use error::RegistryError;
 use http::Http;
+pub use http::http_client;
 
 /// The documents that a manifest request accepts, ours to read.
 const ACCEPT_MANIFEST: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \

@@ -1,0 +1,242 @@
+//! The live feeds: the one place where their addresses are.
+//!
+//! Adding a feed is adding a line. Its address is also its place: a mirror, an air-gapped directory and the directory in
+//! which `update` keeps feeds all hold `https://HOST/PATH` as `HOST/PATH`, which is what `wget -x` makes and what a
+//! forwarding proxy needs no table for.
+
+use crate::feeds::Item;
+
+/// One live feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// What people call it, and `--feed` takes.
+    pub name: &'static str,
+    /// Where its publisher has it.
+    pub url: &'static str,
+    /// What is in it.
+    pub content: Content,
+    /// The ecosystems that it holds completely; none for scores and exploitation. `Debian` speaks for all its releases.
+    pub ecosystems: &'static [&'static str],
+    /// Whether the publisher has a `.sha256` file beside it.
+    pub has_checksum: bool,
+    /// The terms it comes under.
+    pub licence: &'static str,
+    /// The line that must go with it.
+    pub attribution: &'static str,
+}
+
+/// What a feed's records are: what comes instead (a page for people, another feed) is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Advisories, in whatever format.
+    Advisories,
+    /// CISA's catalogue.
+    Kev,
+    /// EPSS estimates.
+    Epss,
+    /// Scores of CVEs.
+    Facts,
+}
+
+impl Content {
+    /// Whether an item is a record of such a feed.
+    pub(super) fn has(self, item: &Item) -> bool {
+        matches!(
+            (self, item),
+            (Self::Advisories, Item::Advisory(_))
+                | (Self::Kev, Item::Kev(_))
+                | (Self::Epss, Item::Epss(_))
+                | (Self::Facts, Item::Facts(_))
+        )
+    }
+
+    /// The largest file of such a feed: several times the largest of today.
+    pub(super) fn bytes_max(self) -> u64 {
+        match self {
+            Self::Advisories | Self::Facts => 2 << 30,
+            Self::Kev | Self::Epss => 64 << 20,
+        }
+    }
+
+    /// In words, for messages.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Advisories => "advisories",
+            Self::Kev => "a KEV catalogue",
+            Self::Epss => "EPSS estimates",
+            Self::Facts => "scores of CVEs",
+        }
+    }
+}
+
+impl Source {
+    /// Its address below a mirror: without the scheme.
+    pub fn path(&self) -> &'static str {
+        self.url.strip_prefix("https://").unwrap_or(self.url)
+    }
+
+    /// Its place in a directory: the same, with spaces as file systems write them.
+    pub fn file(&self) -> String {
+        self.path().replace("%20", " ")
+    }
+
+    /// The feed of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SOURCES.iter().find(|source| source.name == name)
+    }
+}
+
+/// One ecosystem as OSV exports it. See <https://google.github.io/osv.dev/data/>, also for each publisher's terms.
+macro_rules! osv {
+    ($name:literal, $directory:literal, $ecosystem:literal, $attribution:literal) => {
+        Source {
+            name: concat!("osv-", $name),
+            url: concat!("https://osv-vulnerabilities.storage.googleapis.com/", $directory, "/all.zip"),
+            content: Content::Advisories,
+            ecosystems: &[$ecosystem],
+            has_checksum: false,
+            licence: "each publisher's own: https://google.github.io/osv.dev/data/",
+            attribution: $attribution,
+        }
+    };
+}
+
+/// A distribution's own publication, where OSV has none.
+macro_rules! own {
+    ($name:literal, $url:literal, $ecosystem:literal, $attribution:literal) => {
+        Source {
+            name: $name,
+            url: $url,
+            content: Content::Advisories,
+            ecosystems: &[$ecosystem],
+            has_checksum: false,
+            licence: "as its publisher states",
+            attribution: $attribution,
+        }
+    };
+}
+
+/// A year of the National Vulnerability Database: the scores that most distributions leave to it.
+macro_rules! nvd {
+    ($year:literal) => {
+        Source {
+            name: concat!("nvd-", $year),
+            url: concat!("https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-", $year, ".json.gz"),
+            content: Content::Facts,
+            ecosystems: &[],
+            has_checksum: false,
+            licence: "public domain",
+            attribution: "National Vulnerability Database, NIST; not endorsed or certified by the NVD",
+        }
+    };
+}
+
+/// Every feed that `update` fetches.
+pub const SOURCES: &[Source] = &[
+    osv!("almalinux", "AlmaLinux", "AlmaLinux", "AlmaLinux OSV database, the AlmaLinux OS Foundation"),
+    osv!("alpine", "Alpine", "Alpine", "Alpine Linux security database"),
+    osv!("bitnami", "Bitnami", "Bitnami", "Bitnami vulnerability database"),
+    osv!("chainguard", "Chainguard", "Chainguard", "Chainguard security advisories"),
+    osv!("crates.io", "crates.io", "crates.io", "RustSec advisory database; GitHub Advisory Database"),
+    osv!("debian", "Debian", "Debian", "Debian security tracker"),
+    osv!("go", "Go", "Go", "Go vulnerability database; GitHub Advisory Database"),
+    osv!("hex", "Hex", "Hex", "GitHub Advisory Database"),
+    osv!("mageia", "Mageia", "Mageia", "Mageia advisories"),
+    osv!("maven", "Maven", "Maven", "GitHub Advisory Database"),
+    osv!("npm", "npm", "npm", "GitHub Advisory Database; OpenSSF malicious packages"),
+    osv!("nuget", "NuGet", "NuGet", "GitHub Advisory Database"),
+    osv!("openeuler", "openEuler", "openEuler", "openEuler security advisories"),
+    osv!("opensuse", "openSUSE", "openSUSE", "SUSE security advisories"),
+    osv!("packagist", "Packagist", "Packagist", "GitHub Advisory Database"),
+    osv!("pub", "Pub", "Pub", "GitHub Advisory Database"),
+    osv!("pypi", "PyPI", "PyPI", "PyPA advisory database; GitHub Advisory Database; OpenSSF malicious packages"),
+    osv!("redhat", "Red%20Hat", "Red Hat", "Red Hat security data"),
+    osv!("rocky", "Rocky%20Linux", "Rocky Linux", "Rocky Linux errata"),
+    osv!("rubygems", "RubyGems", "RubyGems", "GitHub Advisory Database"),
+    osv!("suse", "SUSE", "SUSE", "SUSE security advisories"),
+    osv!("swift", "SwiftURL", "SwiftURL", "GitHub Advisory Database"),
+    osv!("ubuntu", "Ubuntu", "Ubuntu", "Ubuntu security notices and CVE tracker, Canonical"),
+    osv!("wolfi", "Wolfi", "Wolfi", "Wolfi security advisories, Chainguard"),
+    own!("arch", "https://security.archlinux.org/issues/all.json", "Arch Linux", "Arch Linux security tracker"),
+    own!(
+        "oracle",
+        "https://linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2",
+        "Oracle Linux",
+        "Oracle Linux security advisories"
+    ),
+    own!(
+        "photon-4",
+        "https://packages.vmware.com/photon/photon_cve_metadata/cve_data_photon4.0.json",
+        "Photon OS",
+        "Photon OS CVE metadata"
+    ),
+    own!(
+        "photon-5",
+        "https://packages.vmware.com/photon/photon_cve_metadata/cve_data_photon5.0.json",
+        "Photon OS",
+        "Photon OS CVE metadata"
+    ),
+    nvd!("2002"),
+    nvd!("2003"),
+    nvd!("2004"),
+    nvd!("2005"),
+    nvd!("2006"),
+    nvd!("2007"),
+    nvd!("2008"),
+    nvd!("2009"),
+    nvd!("2010"),
+    nvd!("2011"),
+    nvd!("2012"),
+    nvd!("2013"),
+    nvd!("2014"),
+    nvd!("2015"),
+    nvd!("2016"),
+    nvd!("2017"),
+    nvd!("2018"),
+    nvd!("2019"),
+    nvd!("2020"),
+    nvd!("2021"),
+    nvd!("2022"),
+    nvd!("2023"),
+    nvd!("2024"),
+    nvd!("2025"),
+    nvd!("2026"),
+    Source {
+        name: "kev",
+        url: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+        content: Content::Kev,
+        ecosystems: &[],
+        has_checksum: false,
+        licence: "CC0-1.0",
+        attribution: "CISA, Known Exploited Vulnerabilities catalogue",
+    },
+    Source {
+        name: "epss",
+        url: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz",
+        content: Content::Epss,
+        ecosystems: &[],
+        has_checksum: false,
+        licence: "free to use with attribution",
+        attribution: "EPSS by FIRST.org, see https://www.first.org/epss",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_places_are_each_only_once() {
+        let mut names: Vec<_> = SOURCES.iter().map(|source| source.name).collect();
+        let mut files: Vec<_> = SOURCES.iter().map(Source::file).collect();
+        names.sort_unstable();
+        names.dedup();
+        files.sort_unstable();
+        files.dedup();
+        assert_eq!((names.len(), files.len()), (SOURCES.len(), SOURCES.len()));
+        for source in SOURCES {
+            assert!(source.url.starts_with("https://"), "{}", source.name);
+            assert!(!source.file().contains(['?', '#']), "{}: its address is also a path", source.name);
+        }
+    }
+}
