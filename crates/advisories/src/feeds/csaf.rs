@@ -229,3 +229,94 @@ fn severities(vulnerability: &Vulnerability, source: &str, record: &mut Parsed) 
 fn ecosystem(name: &str, cpe: Option<&str>) -> Option<String> {
     cpe.and_then(rpm::ecosystem_of_cpe).or_else(|| model::ecosystem::of_suse_product(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A document of Red Hat with products and statuses in short: `(package, platform)` ids by status.
+    fn rows(statuses: &str, remediations: &str) -> Vec<String> {
+        let platform = |id: &str, cpe: &str| {
+            format!(
+                r#"{{"product":{{"product_id":"{id}","name":"","product_identification_helper":{{"cpe":"{cpe}"}}}}}}"#
+            )
+        };
+        let package = |id: &str, purl: &str| {
+            format!(
+                r#"{{"product":{{"product_id":"{id}","name":"","product_identification_helper":{{"purl":"{purl}"}}}}}}"#
+            )
+        };
+        let branches = [
+            platform("el8", "cpe:/o:redhat:enterprise_linux:8"),
+            platform("eus", "cpe:/o:redhat:rhel_eus:8.6::baseos"),
+            package("curl", "pkg:rpm/redhat/curl"),
+            package("curl-src", "pkg:rpm/redhat/curl?arch=src"),
+            package("curl-fixed", "pkg:rpm/redhat/curl@7.61.1-33.el8_9.5?arch=x86_64"),
+            package("curl-eus", "pkg:rpm/redhat/curl@7.61.1-22.el8_6.12?arch=x86_64&epoch=1"),
+            package("node-18", "pkg:rpm/redhat/nodejs?rpmmod=nodejs:18"),
+            package(
+                "node-20",
+                "pkg:rpm/redhat/nodejs@20.9.0-1.module%2Bel8?arch=x86_64&epoch=1&rpmmod=nodejs:20:8090:rhel8",
+            ),
+            package("image", "pkg:oci/shop@sha256:1"),
+        ];
+        let related = |package: &str, platform: &str| {
+            format!(
+                r#"{{"full_product_name":{{"product_id":"{platform}:{package}","name":""}},"product_reference":"{package}","relates_to_product_reference":"{platform}"}}"#
+            )
+        };
+        let packages = ["curl", "curl-src", "curl-fixed", "curl-eus", "node-18", "node-20", "image", "httpd:2.4/httpd"];
+        let relationships: Vec<String> =
+            packages.iter().flat_map(|package| [related(package, "el8"), related(package, "eus")]).collect();
+        let text = format!(
+            r#"{{"document":{{"csaf_version":"2.0","publisher":{{"name":"Red Hat Product Security"}},"tracking":{{"id":"CVE-2024-1"}}}},"product_tree":{{"branches":[{}],"relationships":[{}]}},"vulnerabilities":[{{"cve":"CVE-2024-1","product_status":{{{statuses}}},"remediations":[{remediations}]}}]}}"#,
+            branches.join(","),
+            relationships.join(",")
+        );
+        let mut rows = Vec::new();
+        read(text.as_bytes(), &mut |item| {
+            let Item::Advisory(parsed) = item else { return };
+            rows.extend(parsed.advisory.affected.iter().map(|affected| {
+                let end = match &affected.ranges[0].end {
+                    model::advisory::RangeEnd::Fixed(version) => version.as_str(),
+                    _ => "open",
+                };
+                let (status, module) = (affected.status.as_deref(), affected.module.as_deref());
+                let part = |text: Option<&str>| text.map(|text| format!(" {text}")).unwrap_or_default();
+                format!("{} {} {end}{}{}", affected.ecosystem, affected.name, part(module), part(status))
+            }));
+        })
+        .unwrap();
+        rows
+    }
+
+    #[test]
+    fn a_fix_holds_for_its_product_and_its_stream() {
+        assert_eq!(
+            rows(
+                r#""fixed":["el8:curl-fixed","eus:curl-eus","el8:node-20"],"known_affected":["el8:node-18","eus:image"]"#,
+                ""
+            ),
+            [
+                "Red Hat:enterprise_linux:8 curl 7.61.1-33.el8_9.5",
+                "Red Hat:enterprise_linux:8 nodejs open nodejs:18 affected",
+                "Red Hat:enterprise_linux:8 nodejs 1:20.9.0-1.module+el8 nodejs:20",
+                "Red Hat:rhel_eus:8.6 curl 1:7.61.1-22.el8_6.12",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_fixed_has_the_vendor_s_word_for_it() {
+        let statuses = r#""known_affected":["el8:curl","el8:curl-src","el8:httpd:2.4/httpd"],"under_investigation":["eus:curl"],"known_not_affected":["eus:node-18"]"#;
+        let remediations = r#"{"category":"no_fix_planned","details":"Out of support scope","product_ids":["el8:curl"]},{"category":"none_available","details":"Fix deferred","product_ids":["el8:httpd:2.4/httpd"]},{"category":"workaround","details":"Do not use it.","product_ids":["el8:curl","eus:curl"]}"#;
+        assert_eq!(
+            rows(statuses, remediations),
+            [
+                "Red Hat:enterprise_linux:8 curl open out of support scope",
+                "Red Hat:enterprise_linux:8 httpd open httpd:2.4 fix deferred",
+                "Red Hat:rhel_eus:8.6 curl open under investigation",
+            ]
+        );
+    }
+}

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cve::{CveFacts, FactScore, KevEntry, Provider, ssvc};
-use super::draft::{every, line};
+use super::draft::{every, line, word};
 use super::shape::Syntax;
 use super::{Extent, Format, Item, Parsed, json, nullable, rpm};
 
@@ -200,6 +200,11 @@ fn affected(metadata: &Metadata, cna: &Container, facts: &CveFacts) -> Parsed {
     let source = record.advisory.source.clone();
     record.advisory.severities =
         own.map(|score| StatedSeverity { scorer: source.clone(), value: score.vector.clone() }).collect();
+    let ratings = cna.metrics.iter().filter_map(|metric| metric.get("other"));
+    for rating in ratings.filter(|other| other["type"] == "Red Hat severity rating") {
+        let stated = rating["content"]["value"].as_str().and_then(|level| word("Red Hat", level));
+        stated.into_iter().for_each(|severity| record.rate(severity));
+    }
     for affected in &cna.affected {
         if affected.collection_url.contains("redhat.com") {
             red_hat_package(affected, &mut record);

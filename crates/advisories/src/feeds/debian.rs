@@ -33,6 +33,8 @@ const WHOLE_PACKAGES_MIN: usize = 1000;
 
 /// Releases by name. Unstable has no number and its packages no release to compare in.
 const RELEASES: &[(&str, &str)] = &[
+    ("potato", "2.2"),
+    ("woody", "3.0"),
     ("sarge", "3.1"),
     ("etch", "4.0"),
     ("lenny", "5.0"),
@@ -136,9 +138,15 @@ fn heading(line: &str) -> Option<(String, &str, &str)> {
 
 fn read_list(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> {
     let mut record: Option<Parsed> = None;
+    // Some announcements are about no package: that a key was changed, that support ends.
+    let mut hand_over = |done: Option<Parsed>| {
+        if let Some(done) = done.filter(|done| !done.advisory.affected.is_empty() || !done.problems.is_empty()) {
+            sink(done.finished());
+        }
+    };
     for line in String::from_utf8_lossy(text).lines() {
         if let Some((published, id, title)) = heading(line.trim_end()) {
-            record.take().into_iter().for_each(|done| sink(done.finished()));
+            hand_over(record.take());
             let mut new = Parsed::new(id, "Debian");
             new.advisory.summary = super::draft::line(title);
             new.advisory.modified.clone_from(&published);
@@ -148,7 +156,7 @@ fn read_list(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, String> 
             list_line(line.trim(), record);
         }
     }
-    record.take().into_iter().for_each(|done| sink(done.finished()));
+    hand_over(record.take());
     Ok(Extent::Some)
 }
 

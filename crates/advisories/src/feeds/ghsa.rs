@@ -75,11 +75,11 @@ fn read_graphql(document: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, S
             sink(Item::Problem { record: "a vulnerability".into(), detail: "is without its advisory".into() });
             continue;
         }
-        match whole.get_mut(text(&outer, &["ghsaId"])) {
+        match whole.get_mut(own_id(&outer)) {
             Some(known) => known["vulnerabilities"].as_array_mut().into_iter().for_each(|list| list.push(own.clone())),
             None => {
                 outer["vulnerabilities"] = Value::Array(vec![own]);
-                whole.insert(text(&outer, &["ghsaId"]).to_owned(), outer);
+                whole.insert(own_id(&outer).to_owned(), outer);
             }
         }
     }
@@ -99,8 +99,20 @@ fn text<'a>(of: &'a Value, names: &[&str]) -> &'a str {
     names.iter().find_map(|name| of.get(*name)?.as_str()).unwrap_or_default()
 }
 
+/// Who asks by GraphQL may have asked for the list of ids only.
+fn own_id(raw: &Value) -> &str {
+    let listed = raw["identifiers"].as_array().into_iter().flatten().filter_map(|known| known["value"].as_str());
+    let listed = listed.filter(|id| id.starts_with("GHSA-"));
+    Some(text(raw, &["ghsa_id", "ghsaId"]))
+        .filter(|id| !id.is_empty())
+        .into_iter()
+        .chain(listed)
+        .next()
+        .unwrap_or_default()
+}
+
 fn advisory(raw: &Value, sink: &mut dyn FnMut(Item)) {
-    let id = text(raw, &["ghsa_id", "ghsaId"]);
+    let id = own_id(raw);
     if id.is_empty() {
         sink(Item::Problem { record: "an advisory".into(), detail: "has no id".into() });
         return;

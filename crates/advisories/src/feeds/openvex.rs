@@ -219,3 +219,56 @@ fn pocket(distro: &str) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_package_s_url_names_its_release_and_pocket() {
+        for (purl, expected) in [
+            (
+                "pkg:deb/ubuntu/glibc@2.31-0ubuntu9.18?arch=source&distro=focal",
+                Some(("glibc", "2.31-0ubuntu9.18", "Ubuntu:20.04:LTS")),
+            ),
+            (
+                "pkg:deb/ubuntu/php7.0@7.0.33-0ubuntu0.16.04.16%2Besm15?arch=source&distro=esm-infra/xenial",
+                Some(("php7.0", "7.0.33-0ubuntu0.16.04.16+esm15", "Ubuntu:Pro:16.04:LTS")),
+            ),
+            (
+                "pkg:deb/ubuntu/openssl@3.0.2-0ubuntu1.18%2BFips1?arch=source&distro=fips-updates/jammy",
+                Some(("openssl", "3.0.2-0ubuntu1.18+Fips1", "Ubuntu:Pro:FIPS-updates:22.04:LTS")),
+            ),
+            ("pkg:deb/ubuntu/libssl3@3.0.2-0ubuntu1.18?arch=amd64&distro=jammy", None),
+            ("pkg:deb/ubuntu/glibc@2.31?arch=source", None),
+            ("pkg:deb/debian/glibc@2.31?arch=source&distro=focal", None),
+        ] {
+            let found = source_package(purl);
+            let found = found.as_ref().map(|(name, version, ecosystem)| (&**name, &**version, &**ecosystem));
+            assert_eq!(found, expected, "{purl}");
+        }
+    }
+
+    #[test]
+    fn the_tracker_s_words_come_back_out_of_the_sentences() {
+        let text = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://github.com/canonical/ubuntu-security-notices/blob/main/vex/cve/2024/CVE-2024-1","author":"Canonical Ltd.","timestamp":"2025-07-23T05:12:19Z","statements":[
+            {"vulnerability":{"name":"CVE-2024-1"},"products":[{"@id":"pkg:deb/ubuntu/a@1.0-2?arch=source&distro=jammy"}],"status":"fixed","status_notes":"An update has been published. Ubuntu priority: high."},
+            {"vulnerability":{"name":"CVE-2024-1"},"products":[{"@id":"pkg:deb/ubuntu/a@0.9-1?arch=source&distro=focal"}],"status":"affected","action_statement":"the Ubuntu Security Team decided to not fix it."},
+            {"vulnerability":{"name":"CVE-2024-1"},"products":[{"@id":"pkg:deb/ubuntu/a@0.8-1?arch=source&distro=esm-infra/bionic"}],"status":"under_investigation","status_notes":"remediation is deferred."},
+            {"vulnerability":{"name":"CVE-2024-1"},"products":[{"@id":"pkg:deb/ubuntu/a@2.0-1?arch=source&distro=noble"}],"status":"not_affected"}]}"#;
+        let mut rows = Vec::new();
+        let mut sink = |item: Item| {
+            let Item::Advisory(parsed) = item else { return };
+            assert_eq!(parsed.advisory.severities[0].value, "high");
+            rows.extend(parsed.advisory.affected.into_iter().map(|a| (a.ecosystem, a.status)));
+        };
+        assert_eq!(read(text.as_bytes(), &mut sink), Ok(Extent::Record));
+        let expected = [
+            ("Ubuntu:20.04:LTS", Some("ignored")),
+            ("Ubuntu:22.04:LTS", None),
+            ("Ubuntu:Pro:18.04:LTS", Some("deferred")),
+        ];
+        let rows: Vec<(&str, Option<&str>)> = rows.iter().map(|(e, s)| (e.as_str(), s.as_deref())).collect();
+        assert_eq!(rows, expected);
+    }
+}
