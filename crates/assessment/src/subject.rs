@@ -81,6 +81,7 @@ fn subject(
         origin,
         provides: others,
         depends_on: Vec::new(),
+        direct: false,
         development: false,
         cataloger: if layer.is_some() { "layer" } else { "image" }.into(),
         kind,
