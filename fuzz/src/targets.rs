@@ -75,6 +75,7 @@ pub(crate) fn all() -> Vec<Target> {
         target("reference", &[], REFERENCES, |bytes| drop(text(bytes).parse::<Reference>())),
         target("target", &[], REFERENCES, |bytes| drop(text(bytes).parse::<ScanTarget>())),
         target("challenge", &[], CHALLENGES, |bytes| _ = scan::source::understands_challenge(bytes)),
+        target("engine", &[], DESCRIPTIONS, |bytes| _ = engines::understands(bytes)),
         target("sbom", &["formats/syft.cdx.json", "formats/syft.spdx.json"], &[], |bytes| {
             drop(formats::sbom::read(bytes))
         }),
@@ -405,6 +406,16 @@ const REFERENCES: &[&str] = &[
     "dir:/",
     "[::1]:5000/x",
 ];
+/// An image and a container as Docker describes them, shortened; a list of images as containerd sends it.
+const DESCRIPTIONS: &[&str] = &[
+    r#"{"Id":"sha256:4f06b3e1a2c34f06b3e1a2c34f06b3e1a2c34f06b3e1a2c34f06b3e1a2c34f06","RepoTags":["shop:1"],"RepoDigests":null,
+        "Os":"linux","Architecture":"arm64","Variant":"v8","RootFS":{"Type":"layers","Layers":[]}}"#,
+    r#"{"Id":"4f06","Name":"/web","Image":"sha256:4f06","State":{"Status":"running","Pid":7},"GraphDriver":{"Name":"overlay2",
+        "Data":{"LowerDir":"/a/diff:/b/diff","UpperDir":"/c/diff"}},"Mounts":[{"Type":"bind","Source":"/s","Destination":"/d"}],
+        "HostConfig":{"Tmpfs":{"/t":""}},"Config":{"Image":"shop:1"}}"#,
+    "\n\u{15}\n\u{6}shop:1\u{1a}\u{b}\u{12}\tsha256:4f",
+];
+
 const CHALLENGES: &[&str] = &[
     r#"Bearer realm="https://auth.example/token",service="registry",scope="repository:a/b:pull""#,
     "Basic realm=x, Bearer realm=y",

@@ -24,7 +24,11 @@ pub const DEMO: &[Tool] = &[tool("mmdebstrap", "mmdebstrap"), tool("python3", "p
 
 /// What the tests run against.
 pub const TESTS: &[Tool] = &[
+    tool("containerd", "containerd"),
     tool("docker-registry", "docker-registry"),
+    tool("dockerd", "docker.io"),
+    tool("podman", "podman"),
+    tool("runc", "runc"),
     tool("skopeo", "skopeo"),
     tool("umoci", "umoci"),
     tool("htpasswd", "apache2-utils"),

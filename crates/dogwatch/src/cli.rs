@@ -48,7 +48,7 @@ pub(crate) struct SourceArguments {
     /// What to take from a multi-platform image, `os/architecture[/variant]`.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// Use no network: images must be local files.
+    /// Use no network: images must be in an engine on this machine, or local files.
     #[arg(long)]
     pub(crate) offline: bool,
     /// Neither use nor fill the cache.
@@ -64,7 +64,9 @@ pub(crate) struct SourceArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArguments {
-    /// Image references, or `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`, `registry:REF`.
+    /// Images that Docker, Podman or containerd has here, else in their registry; or `docker:REF`, `podman:REF`,
+    /// `containerd:REF`, `registry:REF`, `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`;
+    /// or `container:NAME` for a container and what it changed since it was made.
     #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
     pub(crate) targets: Vec<String>,
     /// Also scan the targets in this file, one a line; `-` reads them from stdin.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
-use ::scan::inspect::{InspectOptions, image_catalogers};
+use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
 use ::scan::source::{Platform, RegistryOptions, SourceOptions};
 use ::scan::target::Target;
 use anyhow::Context;
@@ -47,7 +47,11 @@ fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failur
     };
     let cache = paths::cache().filter(|_| !arguments.no_cache).map(|root| Cache::new(root, &image_catalogers()));
     let spool_dir = cache.as_ref().and_then(|cache| cache.spool_directory().ok());
-    Ok(InspectOptions { source: SourceOptions { platform, spool_dir, registry }, cache, bases: bases()? })
+    Ok(InspectOptions {
+        source: SourceOptions { platform, spool_dir, offline: arguments.offline, registry },
+        cache,
+        bases: bases()?,
+    })
 }
 
 /// The registered base images.
@@ -113,4 +117,9 @@ fn mistakes(diagnostics: &[::policy::Diagnostic]) -> Failure {
 fn hidden(report: &model::report::ScanReport) -> Option<String> {
     let count = report.hidden_findings;
     (count > 0).then(|| format!("{count} findings are hidden by `--severity` or `--only-fixed`"))
+}
+
+/// Notes where an image was taken from that was given by its name alone.
+fn note_taken_from(inspection: &Inspection) {
+    inspection.taken_from.iter().for_each(|sentence| note(sentence));
 }

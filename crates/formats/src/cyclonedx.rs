@@ -84,7 +84,7 @@ fn root(report: &ScanReport) -> Value {
         .extend(artifact.layers.iter().map(|layer| property("dogwatch:layer:diffId", &layer.diff_id.to_string())));
     json!({
         "type": match artifact.kind {
-            ArtifactKind::Image => "container",
+            ArtifactKind::Image | ArtifactKind::Container => "container",
             ArtifactKind::Directory => "file",
             ArtifactKind::Sbom => "application",
         },

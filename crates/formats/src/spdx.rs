@@ -74,7 +74,7 @@ fn root(artifact: &Artifact, name: &str) -> Value {
         "name": name,
         "versionInfo": artifact.manifest_digest.as_ref().or(artifact.image_id.as_ref()),
         "primaryPackagePurpose": match artifact.kind {
-            ArtifactKind::Image => "CONTAINER",
+            ArtifactKind::Image | ArtifactKind::Container => "CONTAINER",
             ArtifactKind::Directory => "FILE",
             ArtifactKind::Sbom => "OTHER",
         },

@@ -1,10 +1,11 @@
 //! The report for people.
 //!
 //! The verdict comes first, then what is wrong (worst first, by package), which policies object, what to do about it,
-//! what is not known, and the counts. Long lists are cut with the number of what is left out; nothing is left out
+//! what a container changed, what is not known, and the counts. Long lists are cut with the number of what is left out; nothing is left out
 //! silently. Colour is written as ANSI styles; the command strips them where nobody wants them.
 
 mod advice;
+mod changes;
 mod findings;
 pub(crate) mod page;
 
@@ -48,6 +49,7 @@ pub fn render(report: &ScanReport, options: TableOptions) -> String {
     advice::violations(&mut page, report);
     advice::remedies(&mut page, report, options.all);
     advice::exceptions(&mut page, report);
+    changes::render(&mut page, report, options.all);
     advice::gaps(&mut page, report, options.all);
     advice::comparison(&mut page, report, options.all);
     counts(&mut page, report);
@@ -74,6 +76,7 @@ fn header(page: &mut Page, report: &ScanReport) {
         let name = distro.pretty_name.clone().unwrap_or_else(plain);
         facts.push(piece(printable(name.trim()).into_owned(), PLAIN));
     }
+    facts.extend(artifact.container.as_ref().map(|container| piece(words::container(container), PLAIN)));
     facts.extend(artifact.platform.as_deref().map(|platform| piece(printable(platform), PLAIN)));
     facts.extend(artifact.base.as_ref().map(|base| piece(format!("on base {}", printable(&base.name)), PLAIN)));
     if !facts.is_empty() {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::artifact::{Artifact, Origin};
+use model::artifact::{Artifact, Container, Origin};
 use model::finding::{Finding, Fix, Severity};
 use model::package::Package;
 use model::report::ScanReport;
 use model::verdict::{Action, Outcome};
 
-use crate::printable::acts;
+use crate::printable::{acts, printable};
 
 /// `layer 2 of 7 (base image)`; empty where there are no layers.
 pub(crate) fn layer(artifact: &Artifact, package: &Package) -> String {
@@ -161,4 +161,10 @@ pub(crate) fn name(report: &ScanReport) -> &str {
 /// `1 finding`, `3 findings`.
 pub(crate) fn count(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `container web (running) of shop:1.4`.
+pub(crate) fn container(container: &Container) -> String {
+    let Container { name, state, image, .. } = container;
+    format!("container {} ({}) of {}", printable(name), printable(state), printable(image))
 }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use dogwatch_formats::cyclonedx::Vulnerabilities::{Included, LeftOut};
 use dogwatch_formats::table::{TableOptions, render};
 use dogwatch_formats::{cyclonedx, explain, json, sarif, sbom, spdx};
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 use jsonschema::{Registry, Validator};
+use model::change::{ChangeKind, Changes, FileChange, PackageChange};
 use model::finding::Severity;
-use model::package::PackageId;
+use model::integrity::FileKind;
+use model::package::{PackageId, PackageType};
 use model::report::{Comparison, ScanReport};
 use serde_json::Value;
 
@@ -250,6 +252,44 @@ fn a_comparison_shows_what_is_new_and_gone() {
     let states: Vec<&str> =
         log["runs"][0]["results"].as_array().unwrap().iter().map(|r| r["baselineState"].as_str().unwrap()).collect();
     assert_eq!(states.iter().filter(|state| **state == "new").count(), 2);
+}
+
+#[test]
+fn a_container_says_what_it_changed() {
+    let mut report = report();
+    let change = |path: &str, change, mode: &str, was_mode: Option<&str>| FileChange {
+        path: path.into(),
+        change,
+        kind: FileKind::Executable,
+        sha256: None,
+        mode: Some(mode.into()),
+        was_sha256: None,
+        was_mode: was_mode.map(str::to_owned),
+        package: None,
+    };
+    let mut files = vec![
+        change("/usr/local/bin/dropped", ChangeKind::Added, "0755", None),
+        change("/usr/bin/env", ChangeKind::Modified, "4755", Some("0755")),
+    ];
+    files.extend((0..30).map(|number| change(&format!("/x/{number}\u{1b}[31m"), ChangeKind::Added, "0755", None)));
+    let package = PackageChange {
+        change: ChangeKind::Modified,
+        kind: PackageType::Deb,
+        name: "openssl".into(),
+        version: Some("3.1".into()),
+        was_version: Some("3.0".into()),
+    };
+    report.changes = Some(Changes { files, packages: vec![package], other_files: 7 });
+    let text = plain(&render(&report, TableOptions { columns: 80, all: false }));
+    let (_, section) = text.split_once("Changed since the image\n").expect("a section");
+    expect![[r#"
+          modified  deb package openssl  3.0 became 3.1
+          added     /usr/local/bin/dropped  of no package
+          modified  /usr/bin/env  mode 0755 became 4755
+    "#]]
+    .assert_eq(&section.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
+    assert!(section.contains("… and 22 files more\n  and 7 other files that nobody runs or loads\n"), "{section}");
+    assert!(!text.contains('\u{1b}'));
 }
 
 #[test]

@@ -19,4 +19,5 @@ pub mod pinned;
 pub mod layer;
 pub mod tree;
 pub mod assemble;
+pub mod change;
 pub mod support;

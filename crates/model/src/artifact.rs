@@ -1,4 +1,4 @@
-//! What is scanned: an image with its layers, a file tree, or somebody's bill of materials.
+//! What is scanned: an image with its layers, a container, a file tree, or somebody's bill of materials.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Artifact {
     /// The digest of the image manifest, computed here; none for archives that hold no manifest, and for trees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_digest: Option<Digest>,
-    /// The digest of the image configuration ("image id"), computed here.
+    /// The digest of the image configuration ("image id"), computed here; for a container as its engine says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<Digest>,
     /// `os/architecture[/variant]`.
@@ -41,10 +41,28 @@ pub struct Artifact {
     /// The known image that this one is built on, if recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseImage>,
+    /// The container that is scanned, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
     /// What the registry says refers to the image (signatures, attestations, bills of materials) when it was first read;
     /// none when no registry was asked or it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referrers: Option<Vec<Referrer>>,
+}
+
+/// A container, as its engine describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Container {
+    /// The engine: `docker`, `podman`.
+    pub engine: String,
+    /// Its id, 64 hex digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The image's name when the container was made.
+    pub image: String,
+    /// `running`, `exited`, `paused`, …
+    pub state: String,
 }
 
 /// A manifest that refers to the image (OCI distribution specification, "Listing Referrers").
@@ -72,6 +90,7 @@ impl Artifact {
             config: ImageConfig::default(),
             annotations: BTreeMap::new(),
             base: None,
+            container: None,
             referrers: None,
         }
     }
@@ -83,6 +102,8 @@ impl Artifact {
 pub enum ArtifactKind {
     /// A container image.
     Image,
+    /// A container: its image and what it wrote since.
+    Container,
     /// A directory: a root file system or a source tree.
     Directory,
     /// A bill of materials somebody else wrote.
@@ -92,12 +113,12 @@ pub enum ArtifactKind {
 /// One file-system layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
-    /// Digest of the uncompressed layer, computed here.
+    /// Digest of the uncompressed layer, computed here; for a container as its engine says.
     pub diff_id: Digest,
     /// Digest of the layer as it is stored or sent (compressed or not), computed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Uncompressed size in bytes.
+    /// Uncompressed size in bytes; 0 where it is not known.
     pub size: u64,
     /// The build step that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::artifact::Artifact;
+use crate::change::Changes;
 use crate::finding::{Finding, Severity};
 use crate::gap::Gap;
 use crate::inventory::Inventory;
@@ -45,6 +46,9 @@ pub struct ScanReport {
     /// What is new and gone since another report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
+    /// How a container differs from its image; none for everything else, and where that could not be learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// The program that wrote a document.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::container::ContainerError;
 use crate::source::SourceError;
 use crate::walk::directory::DirectoryError;
 use crate::walk::layer::LayerError;
@@ -16,6 +17,9 @@ pub enum ScanError {
     /// A layer could not be read, or is not the one the image names.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// The container could not be looked into.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// The directory could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -50,6 +54,7 @@ impl ScanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(error) => error.hint(),
+            Self::Container(error) => error.hint(),
             Self::Layer(LayerError::WrongDigest { .. }) => {
                 Some("the image was damaged or tampered with: fetch it again".into())
             }

@@ -9,6 +9,7 @@ use inventory::cataloger::{Cataloger, Scope};
 use inventory::catalogers;
 use inventory::layer::LayerFacts;
 use model::artifact::{Artifact, ArtifactKind, Layer, Referrer};
+use model::change::Changes;
 use model::digest::Digest;
 use model::integrity::{INTEGRITY_MODEL_VERSION, IntegrityFile, IntegrityModel};
 use model::inventory::Inventory;
@@ -16,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bases::Bases;
 use crate::cache::{Cache, Kind, key};
+use crate::container::{self, Found};
 use crate::error::ScanError;
-use crate::source::{self, LayerBlob, SourceOptions};
+use crate::source::{self, Known, LayerBlob, Located, SourceIdentity, SourceOptions};
 use crate::spool::TempSpool;
 use crate::target::Target;
 use crate::walk::layer::{LayerError, read_layer, verify_layer};
@@ -41,6 +43,10 @@ pub struct Inspection {
     pub artifact: Artifact,
     /// What is inside.
     pub inventory: Inventory,
+    /// Where an image was taken from that was given by its name alone, as a sentence.
+    pub taken_from: Option<String>,
+    /// How a container differs from its image.
+    pub changes: Option<Changes>,
     integrity: IntegrityFiles,
 }
 
@@ -61,7 +67,15 @@ pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, 
     match target {
         Target::Sbom(path) => bill_of_materials(target, path),
         Target::Dir(path) => directory(target, path, options),
-        _ => image(target, options),
+        Target::Container(name) => container(target, name, options),
+        _ => match source::locate(target, &options.source)? {
+            None => image(target, options),
+            Some(Located { target: located, note }) => {
+                let mut inspection = image(&located, options)?;
+                inspection.artifact.target = target.to_string();
+                Ok(Inspection { taken_from: Some(note), ..inspection })
+            }
+        },
     }
 }
 
@@ -96,7 +110,7 @@ fn bill_of_materials(target: &Target, path: &Path) -> Result<Inspection, ScanErr
     let (mut artifact, inventory) =
         formats::sbom::read(&bytes).map_err(|source| ScanError::Sbom { path: path.to_owned(), source })?;
     artifact.target = target.to_string();
-    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(Vec::new()) })
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(Vec::new()) })
 }
 
 fn bill_of_materials_bytes(path: &Path) -> io::Result<Vec<u8>> {
@@ -113,16 +127,33 @@ fn directory(target: &Target, path: &Path, options: &InspectOptions) -> Result<I
     let facts = walk::directory::read_directory(path, catalogers::ALL, &spool(options))?;
     let Assembled { inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
     let artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
-    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(integrity) })
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
+}
+
+fn container(target: &Target, name: &str, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    let mut found = container::look(target.to_string(), name, &spool(options), &options.bases)?;
+    if let Some(of) = found.image_to_compare() {
+        let assembled = |image: Inspection| -> Option<Assembled> {
+            let integrity = image.integrity_model(options).ok()?.files;
+            Some(Assembled { inventory: image.inventory, integrity })
+        };
+        found.compare(image(&of, options).ok().and_then(assembled));
+    }
+    let Found { artifact, assembled, changes, .. } = found;
+    let Assembled { inventory, integrity } = assembled;
+    Ok(Inspection { artifact, inventory, taken_from: None, changes, integrity: IntegrityFiles::Here(integrity) })
 }
 
 fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
-    let identity = known_as(target, options);
-    if let (Some(cache), Some(key)) = (&options.cache, &identity)
-        && let Some(artifact) = cache.get::<Artifact>(Kind::Target, key)
-        && let Some(inspection) = known_inventory(with_base(artifact, &options.bases), cache)
+    if let (Some(cache), Some(known)) = (&options.cache, known(target, options))
+        && let Some(key) = target_key(target, &known.identity)
+        && let Some(mut artifact) = cache.get::<Artifact>(Kind::Target, &key)
     {
-        return Ok(inspection);
+        artifact.target = target.to_string();
+        artifact.names = known.names.unwrap_or(artifact.names);
+        if let Some(inspection) = known_inventory(with_base(artifact, &options.bases), cache) {
+            return Ok(inspection);
+        }
     }
     let opened = source::open(target, &options.source)?;
     let mut artifact = opened.artifact;
@@ -144,7 +175,7 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
         cache.put(Kind::Integrity, &key, &integrity).and_then(|()| cache.put(Kind::Inventory, &key, &inventory)).ok();
         cache.prune().ok();
     }
-    Ok(Inspection { artifact, inventory, integrity: IntegrityFiles::Here(integrity) })
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
 }
 
 /// What refers to a registry's image. A registry that does not answer this has still given the image, so the scan goes on.
@@ -156,19 +187,24 @@ fn referrers(target: &Target, artifact: &Artifact, options: &InspectOptions) -> 
 }
 
 /// What an unchanged target is recognised by; none when there is no cache, or when asking failed (then opening says why).
-fn known_as(target: &Target, options: &InspectOptions) -> Option<String> {
+fn known(target: &Target, options: &InspectOptions) -> Option<Known> {
     options.cache.as_ref()?;
-    target_key(target, &source::identify(target, &options.source).ok()?)
+    source::identify(target, &options.source).ok()
 }
 
-fn target_key(target: &Target, identity: &source::SourceIdentity) -> Option<String> {
-    Some(key(&[&target.to_string(), &serde_json::to_string(identity).ok()?]))
+fn target_key(target: &Target, identity: &SourceIdentity) -> Option<String> {
+    let name = match identity {
+        // An engine's image is what its id says, under every name it has.
+        SourceIdentity::Engine { .. } => String::new(),
+        _ => target.to_string(),
+    };
+    Some(key(&[&name, &serde_json::to_string(identity).ok()?]))
 }
 
 fn known_inventory(artifact: Artifact, cache: &Cache) -> Option<Inspection> {
     let key = inventory_key(&artifact);
     let inventory = cache.get(Kind::Inventory, &key)?;
-    Some(Inspection { artifact, inventory, integrity: IntegrityFiles::Cached(key) })
+    Some(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Cached(key) })
 }
 
 fn inventory_key(artifact: &Artifact) -> String {
@@ -181,7 +217,7 @@ fn stacking(artifact: &Artifact) -> Stacking {
     Stacking { layered: true, base_layers: artifact.base.as_ref().and_then(|base| base.layer_count) }
 }
 
-fn with_base(mut artifact: Artifact, bases: &Bases) -> Artifact {
+pub(crate) fn with_base(mut artifact: Artifact, bases: &Bases) -> Artifact {
     let diff_ids: Vec<Digest> = artifact.layers.iter().map(|layer| layer.diff_id.clone()).collect();
     artifact.base = bases.recognise(&artifact, &diff_ids);
     let stacking = stacking(&artifact);

@@ -10,6 +10,7 @@ pub mod pipeline;
 pub mod target;
 pub mod source;
 pub mod inspect;
+pub mod container;
 pub mod walk;
 pub mod spool;
 pub mod cache;

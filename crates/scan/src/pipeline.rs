@@ -95,6 +95,7 @@ pub fn inventory_report(inspection: &Inspection, now: Timestamp) -> ScanReport {
         remedies: Vec::new(),
         verdict: None,
         comparison: None,
+        changes: inspection.changes.clone(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the user asks us to look at, as one argument.
 //!
-//! One rule: a prefix (`docker-archive:`, `oci-dir:`, …) says what follows; without one the argument is an image in a
-//! registry. Nothing is guessed from file names. A bare argument that names an existing file or directory is refused,
-//! because scanning the public image `app` instead of the directory `app` would answer the wrong question; the hint
-//! names the prefix that was probably meant, and `registry:app` always means the image.
+//! One rule: a prefix (`docker-archive:`, `oci-dir:`, …) says what follows; without one the argument is the name of an
+//! image, which an engine on this machine may have, and else its registry. Nothing is guessed from file names. A bare
+//! argument that names an existing file or directory is refused, because scanning the public image `app` instead of the
+//! directory `app` would answer the wrong question; the hint names the prefix that was probably meant, and
+//! `registry:app` always means the image in the registry.
 
 mod reference;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use engines::EngineKind;
 use model::digest::Digest;
 
 pub use reference::{Reference, ReferenceError};
@@ -18,14 +20,21 @@ pub use reference::{Reference, ReferenceError};
 /// One thing to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// An image in a registry: `debian:12`, `registry:registry.example/shop@sha256:…`.
+    /// An image by its name alone: `debian:12`. The engines on this machine are asked first, then its registry.
+    Image(Reference),
+    /// An image in a registry: `registry:registry.example/shop@sha256:…`.
     Registry(Reference),
+    /// An image that an engine on this machine has, by name, id or the beginning of an id: `docker:REF`,
+    /// `podman:REF`, `containerd:REF`.
+    Engine(EngineKind, String),
     /// What `docker save` or `skopeo copy … docker-archive:` wrote: `docker-archive:FILE[:NAME|:@N]`.
     DockerArchive(Located),
     /// A directory in OCI image layout: `oci-dir:DIR[:NAME|:@N|:@sha256:…]`.
     OciDir(Located),
     /// A tar file of an OCI image layout: `oci-archive:FILE[:NAME|:@N|:@sha256:…]`.
     OciArchive(Located),
+    /// A container of Docker's or Podman's, running or not, by name, id or the beginning of an id: `container:NAME`.
+    Container(String),
     /// A root file system or a source tree: `dir:PATH`.
     Dir(PathBuf),
     /// A bill of materials: `sbom:FILE`.
@@ -72,7 +81,7 @@ pub enum TargetError {
         text: String,
     },
     /// It has no prefix, and a file or directory has that name.
-    #[error("`{text}` is a {what} here, and an argument without a prefix means an image in a registry")]
+    #[error("`{text}` is a {what} here, and an argument without a prefix means an image")]
     IsPath {
         /// What the user typed.
         text: String,
@@ -80,7 +89,7 @@ pub enum TargetError {
         what: PathKind,
     },
     /// It has no prefix and is written like a path, which no image name can be.
-    #[error("`{text}` is written like a path, and an argument without a prefix means an image in a registry")]
+    #[error("`{text}` is written like a path, and an argument without a prefix means an image")]
     LooksLikePath {
         /// What the user typed.
         text: String,
@@ -93,6 +102,12 @@ pub enum TargetError {
         /// Why not.
         #[source]
         source: ReferenceError,
+    },
+    /// It cannot be the name of a container.
+    #[error("`{text}` names no container: names have letters, digits, `_`, `.` and `-`")]
+    Container {
+        /// What the user typed.
+        text: String,
     },
     /// What follows `@` is neither a position nor a digest.
     #[error("`{selector}` in `{text}` selects no image")]
@@ -151,10 +166,12 @@ impl TargetError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Empty { .. } => "for example `dogwatch scan debian:12` or `dogwatch scan oci-dir:./image`".into(),
-            Self::Ambiguous { text } => {
-                let tag = text.trim_start_matches("registry:");
-                format!("write `docker.io/library/{text}` for the image named registry, or `registry:library/{tag}`")
-            }
+            Self::Ambiguous { text } => match text.split_once(':') {
+                Some(("registry", tag)) => format!(
+                    "write `docker.io/library/{text}` for the image named registry, or `registry:library/{tag}`"
+                ),
+                _ => format!("write `docker.io/library/{text}` for the image named docker, or its tag for another"),
+            },
             Self::IsPath { text, what } => {
                 format!("write {} for what is here, or `registry:{text}` for the image", what.suggestion(text))
             }
@@ -163,6 +180,7 @@ impl TargetError {
                     "write what it is: `docker-archive:{text}`, `oci-archive:{text}`, `oci-dir:{text}`, `dir:{text}` or `sbom:{text}`"
                 )
             }
+            Self::Container { .. } => "`docker ps --all` and `podman ps --all` list names and ids".into(),
             Self::Reference { source, .. } => return source.hint(),
             Self::Selector { .. } => "after `@` comes a position counted from 0, or `sha256:` and 64 hex digits".into(),
         })
@@ -190,8 +208,14 @@ impl Target {
             Some(("docker-archive", rest)) => return Ok(Self::DockerArchive(located(text, rest, "file")?)),
             Some(("oci-dir", rest)) => return Ok(Self::OciDir(located(text, rest, "directory")?)),
             Some(("oci-archive", rest)) => return Ok(Self::OciArchive(located(text, rest, "file")?)),
+            Some(("container", rest)) => return container(text, rest),
             Some(("dir", rest)) => return Ok(Self::Dir(path(rest, "directory")?)),
             Some(("sbom", rest)) => return Ok(Self::Sbom(path(rest, "file")?)),
+            Some((prefix, rest)) => {
+                if let Some(&kind) = EngineKind::ALL.iter().find(|kind| kind.prefix() == prefix) {
+                    return engine(text, kind, rest);
+                }
+            }
             _ => {}
         }
         if text.is_empty() {
@@ -203,22 +227,54 @@ impl Target {
         if text.starts_with(['/', '.', '~']) {
             return Err(TargetError::LooksLikePath { text: text.into() });
         }
-        reference(text, text)
+        reference(text, text).map(Self::Image)
+    }
+}
+
+/// An image of an engine's. Which of name, id and beginning of an id it is, the engine knows.
+fn engine(text: &str, kind: EngineKind, rest: &str) -> Result<Target, TargetError> {
+    // `docker:27-dind` is a well-known image as well as "the image `27-dind` that Docker has". The short ids that engines
+    // print have 12 digits.
+    let is_id = rest.len() >= 6 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    if kind == EngineKind::Docker && is_version(rest) && !is_id {
+        return Err(TargetError::Ambiguous { text: text.into() });
+    }
+    match rest.parse::<Reference>() {
+        Ok(_) | Err(ReferenceError::ImageId) => Ok(Target::Engine(kind, rest.into())),
+        Err(ReferenceError::Empty) => Err(TargetError::Empty { text: text.into(), wanted: "image" }),
+        Err(source) => Err(TargetError::Reference { text: text.into(), source }),
+    }
+}
+
+/// A container by name or id. Source: Docker's `daemon/names`, whose rule Podman shares.
+fn container(text: &str, rest: &str) -> Result<Target, TargetError> {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    match rest.as_bytes() {
+        [] => Err(TargetError::Empty { text: text.into(), wanted: "container" }),
+        [first, others @ ..] if first.is_ascii_alphanumeric() && others.iter().all(|b| is_word(*b)) => {
+            Ok(Target::Container(rest.into()))
+        }
+        _ => Err(TargetError::Container { text: text.into() }),
     }
 }
 
 fn registry(text: &str, rest: &str) -> Result<Target, TargetError> {
     // `registry:2` is a well-known image as well as "image `2` from a registry". Neither guess is safe.
-    let is_version = rest == "latest" || rest.starts_with(|c: char| c.is_ascii_digit());
     match rest {
         "" => Err(TargetError::Empty { text: text.into(), wanted: "image" }),
-        rest if is_version && !rest.contains(['/', ':', '@']) => Err(TargetError::Ambiguous { text: text.into() }),
-        rest => reference(text, rest),
+        rest if is_version(rest) => Err(TargetError::Ambiguous { text: text.into() }),
+        rest => reference(text, rest).map(Target::Registry),
     }
 }
 
-fn reference(text: &str, rest: &str) -> Result<Target, TargetError> {
-    rest.parse().map(Target::Registry).map_err(|source| TargetError::Reference { text: text.into(), source })
+/// Whether a name looks like the tag of an image whose own name is a prefix of ours.
+fn is_version(name: &str) -> bool {
+    let starts_so = name == "latest" || name.starts_with(|c: char| c.is_ascii_digit());
+    starts_so && !name.contains(['/', ':', '@'])
+}
+
+fn reference(text: &str, rest: &str) -> Result<Reference, TargetError> {
+    rest.parse().map_err(|source| TargetError::Reference { text: text.into(), source })
 }
 
 fn located(text: &str, rest: &str, wanted: &'static str) -> Result<Located, TargetError> {
@@ -243,14 +299,17 @@ impl fmt::Display for Target {
     /// The shortest argument that parses to the same target (for a path that is UTF-8).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registry(reference) => match Self::parse(&reference.familiar(), |_| None) {
-                Ok(Self::Registry(same)) if same == *reference => f.write_str(&reference.familiar()),
+            Self::Image(reference) => match Self::parse(&reference.familiar(), |_| None) {
+                Ok(Self::Image(same)) if same == *reference => f.write_str(&reference.familiar()),
                 // `registry:2` and the like: the full name cannot be taken for a prefix.
                 _ => write!(f, "{reference}"),
             },
+            Self::Registry(reference) => write!(f, "registry:{reference}"),
+            Self::Engine(kind, name) => write!(f, "{kind}:{name}"),
             Self::DockerArchive(located) => write!(f, "docker-archive:{located}"),
             Self::OciDir(located) => write!(f, "oci-dir:{located}"),
             Self::OciArchive(located) => write!(f, "oci-archive:{located}"),
+            Self::Container(name) => write!(f, "container:{name}"),
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
             Self::Sbom(path) => write!(f, "sbom:{}", path.display()),
         }
@@ -300,7 +359,13 @@ mod tests {
     #[test]
     fn a_prefix_says_what_follows() {
         check("debian", "debian:latest");
-        check("registry:debian", "debian:latest");
+        check("registry:debian", "registry:docker.io/library/debian:latest");
+        check("docker:shop:1.4", "docker:shop:1.4");
+        check("docker:4f06b3e1a2c3", "docker:4f06b3e1a2c3");
+        check(&format!("docker:sha256:{}", "4f".repeat(32)), "docker:sha256:4f4f");
+        check(&format!("podman:{}", "4f".repeat(32)), "podman:4f4f");
+        check("podman:localhost/shop", "podman:localhost/shop");
+        check("docker.io/library/docker:27-dind", "docker.io/library/docker:27-dind");
         check("docker.io/library/registry:2", "docker.io/library/registry:2");
         check("registry:localhost:5000/a/b@sha256:0", "error: `registry:localhost:5000/a/b@sha256:0` is not");
         check("docker-archive:a.tar", "docker-archive:a.tar");
@@ -308,6 +373,7 @@ mod tests {
         check("docker-archive:a.tar:@1", "docker-archive:a.tar:@1");
         check(&format!("oci-dir:x:@sha256:{}", "0".repeat(64)), "oci-dir:x:@sha256:0000");
         check("oci-archive:x.tar:v1", "oci-archive:x.tar:v1");
+        check("container:web-1", "container:web-1");
         check("dir:/a:b", "dir:/a:b");
         check("sbom:s.json", "sbom:s.json");
     }
@@ -316,12 +382,20 @@ mod tests {
     fn what_is_not_clear_is_refused_with_the_way_out() {
         check(
             "here",
-            "error: `here` is a directory here, and an argument without a prefix means an image in a registry | hint: write `dir:here` for what is here, or `registry:here` for the image",
+            "error: `here` is a directory here, and an argument without a prefix means an image | hint: write `dir:here` for what is here, or `registry:here` for the image",
         );
         check("layout", "error: `layout` is a directory in OCI layout here");
         check("image.tar", "error: `image.tar` is a file here");
         check("./nowhere", "error: `./nowhere` is written like a path");
         check("registry:2", "error: `registry:2` can mean two things | hint: write `docker.io/library/registry:2`");
+        check(
+            "docker:27-dind",
+            "error: `docker:27-dind` can mean two things | hint: write `docker.io/library/docker:27-dind`",
+        );
+        check("docker:../version", "error: `docker:../version` is not an image reference");
+        check("container:", "error: `container:` names no container");
+        check("container:../images/x", "error: `container:../images/x` names no container: names have");
+        check("podman:", "error: `podman:` names no image");
         check("", "error: `` names no image");
         check("dir:", "error: `dir:` names no directory");
         check("oci-dir::x", "error: `oci-dir::x` names no directory");
@@ -338,7 +412,7 @@ mod tests {
         }
 
         #[test]
-        fn what_parses_is_rendered_to_itself(text in "(registry:|oci-dir:|docker-archive:|)[a-z0-9.:/@_-]{1,30}") {
+        fn what_parses_is_rendered_to_itself(text in "(registry:|oci-dir:|docker-archive:|docker:|podman:|container:|)[a-z0-9.:/@_-]{1,30}") {
             if let Ok(target) = Target::parse(&text, |_| None) {
                 assert_eq!(Target::parse(&target.to_string(), |_| None), Ok(target));
             }

@@ -6,6 +6,7 @@
 
 pub mod directory;
 pub mod layer;
+mod overlay;
 mod stages;
 
 pub use stages::Budget;

@@ -1,7 +1,10 @@
-//! What the end-to-end tests share: the real program with directories of its own, real images, a real registry.
+//! What the end-to-end tests share: the real program with directories of its own, real images, a real registry,
+//! real engines.
 //!
 //! A test that lacks a component says `SKIPPED: …` past the test harness and passes; `make test` counts those.
 
+pub mod engines;
+pub mod essence;
 pub mod images;
 pub mod program;
 pub mod registry;

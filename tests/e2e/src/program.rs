@@ -35,6 +35,7 @@ impl Ran {
 #[derive(Debug)]
 pub struct User {
     home: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Default for User {
@@ -46,7 +47,13 @@ impl Default for User {
 impl User {
     /// Somebody who never used the program before.
     pub fn new() -> Self {
-        Self { home: TempDir::new().expect("a temporary directory") }
+        Self { home: TempDir::new().expect("a temporary directory"), variables: Vec::new() }
+    }
+
+    /// The same user with this in the environment.
+    pub fn with(mut self, variable: &str, value: impl Into<String>) -> Self {
+        self.variables.push((variable.into(), value.into()));
+        self
     }
 
     /// A file or directory of this user's.
@@ -80,6 +87,7 @@ impl User {
         if arguments.first() != Some(&"advisories") {
             command.env("DOGWATCH_INDEX", index());
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(variables.iter().copied());
         let mut child = command
             .stdin(Stdio::piped())

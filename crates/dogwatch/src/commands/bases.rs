@@ -18,8 +18,10 @@ pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
     match command {
         BasesCommand::Add { name, target, source } => {
             let target = super::target(&target, &source)?;
-            let artifact =
-                inspect(&target, &super::inspect_options(&source)?).map_err(super::scan::failed(&target))?.artifact;
+            let inspection =
+                inspect(&target, &super::inspect_options(&source)?).map_err(super::scan::failed(&target))?;
+            super::note_taken_from(&inspection);
+            let artifact = inspection.artifact;
             if artifact.layers.is_empty() {
                 return Err(anyhow::anyhow!("`{target}` has no layers, so nothing can be built on it").into());
             }

@@ -16,7 +16,9 @@ pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
     let bar = progress(format!("looking into {target}"));
     let inspection = inspect(&target, &options).map_err(super::scan::failed(&target));
     bar.finish_and_clear();
-    let report = inventory_report(&inspection?, Timestamp::now());
+    let inspection = inspection?;
+    super::note_taken_from(&inspection);
+    let report = inventory_report(&inspection, Timestamp::now());
     let outputs = if arguments.output.is_empty() { vec![Output::stdout("cyclonedx")] } else { arguments.output };
     let options = WriteOptions { vulnerabilities: Vulnerabilities::LeftOut, ..WriteOptions::default() };
     for output in outputs {

@@ -45,9 +45,10 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
 
 fn one(scan: &Scan<'_>, named: &Named) -> Result<u8, Failure> {
     let bar = progress(format!("scanning {}", named.text));
-    let report = scan.target(named);
+    let scanned = scan.target(named);
     bar.finish_and_clear();
-    let report = report?;
+    let Scanned { report, notes } = scanned?;
+    notes.iter().for_each(|sentence| note(sentence));
     match (&scan.arguments.explain, &scan.arguments.why) {
         (Some(id), _) => explain(&report, id)?,
         (None, Some(package)) => why(&report, package)?,
@@ -88,9 +89,16 @@ struct Scan<'a> {
     judge: Option<Judge>,
 }
 
+/// What one target came to, and what else there is to say about it.
+struct Scanned {
+    report: ScanReport,
+    notes: Vec<String>,
+}
+
 impl Scan<'_> {
     /// Scans a target, and writes its integrity model if that was asked for.
-    fn target(&self, named: &Named) -> Result<ScanReport, Failure> {
+    fn target(&self, named: &Named) -> Result<Scanned, Failure> {
+        let mut notes = Vec::new();
         let target = super::target(&named.text, &self.arguments.source)?;
         let (report, inspection) = match &self.judge {
             None => {
@@ -99,7 +107,7 @@ impl Scan<'_> {
             }
             Some(judge) => {
                 let compare_to = self.arguments.compare_to.as_deref();
-                let before = compare_to.map(|text| self.earlier(text, named, judge)).transpose()?;
+                let before = compare_to.map(|text| self.earlier(text, named, judge, &mut notes)).transpose()?;
                 scan(&target, &self.options, &judge.options(before.as_ref())).map_err(failed(&target))?
             }
         };
@@ -107,11 +115,18 @@ impl Scan<'_> {
             let model = inspection.integrity_model(&self.options).map_err(failed(&target))?;
             documents::write_file(&json::write_integrity_model(&model), path, named)?;
         }
-        Ok(report)
+        notes.extend(inspection.taken_from);
+        Ok(Scanned { report, notes })
     }
 
     /// The report to compare with: a file written by `-o json`, or another target, scanned now.
-    fn earlier(&self, text: &str, named: &Named, judge: &Judge) -> Result<ScanReport, Failure> {
+    fn earlier(
+        &self,
+        text: &str,
+        named: &Named,
+        judge: &Judge,
+        notes: &mut Vec<String>,
+    ) -> Result<ScanReport, Failure> {
         let path = named.file(Path::new(text));
         if path.is_file() || targets::has_name(Path::new(text)) {
             let bytes = fs::read(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
@@ -122,7 +137,9 @@ impl Scan<'_> {
             });
         }
         let target = super::target(text, &self.arguments.source)?;
-        Ok(scan(&target, &self.options, &judge.options(None)).map_err(failed(&target))?.0)
+        let (report, inspection) = scan(&target, &self.options, &judge.options(None)).map_err(failed(&target))?;
+        notes.extend(inspection.taken_from);
+        Ok(report)
     }
 
     fn exit_code(&self, report: &ScanReport) -> u8 {

@@ -12,7 +12,12 @@ pub(super) const ROWS: &[Row] = &[
         |v| Value::String(name(artifact(v))),
         "The first name it is known by, else the target as it was given.",
     ),
-    fact("image.kind", FactType::String, |v| Value::String(kind(artifact(v))), "`image`, `directory` or `sbom`."),
+    fact(
+        "image.kind",
+        FactType::String,
+        |v| Value::String(kind(artifact(v))),
+        "`image`, `container`, `directory` or `sbom`.",
+    ),
     fact(
         "image.user",
         FactType::String,
@@ -75,6 +80,7 @@ pub(crate) fn name(artifact: &Artifact) -> &str {
 fn kind(artifact: &Artifact) -> &'static str {
     match artifact.kind {
         ArtifactKind::Image => "image",
+        ArtifactKind::Container => "container",
         ArtifactKind::Directory => "directory",
         ArtifactKind::Sbom => "sbom",
     }
@@ -84,7 +90,8 @@ fn kind(artifact: &Artifact) -> &'static str {
 fn runs_as_root(artifact: &Artifact) -> bool {
     let user = artifact.config.user.as_deref().unwrap_or("");
     let user = user.split(':').next().unwrap_or("").trim();
-    artifact.kind == ArtifactKind::Image && (user.is_empty() || user == "root" || user.parse() == Ok(0u32))
+    matches!(artifact.kind, ArtifactKind::Image | ArtifactKind::Container)
+        && (user.is_empty() || user == "root" || user.parse() == Ok(0u32))
 }
 
 fn age<'a>(view: &View<'a>) -> Value<'a> {

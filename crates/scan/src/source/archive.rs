@@ -16,7 +16,7 @@ use super::{FileStamp, SourceIdentity, SourceOptions};
 
 /// The most bytes that an archive compressed as a whole may unpack to. Larger images exist, but whoever has one can
 /// unpack it himself, and a bomb must not fill the disk.
-const SPOOL_BYTES_MAX: u64 = 32 << 30;
+pub(super) const SPOOL_BYTES_MAX: u64 = 32 << 30;
 
 /// A tar archive with an index of its members.
 pub(super) struct Archive {
@@ -80,6 +80,24 @@ impl Archive {
             compression => spool(file, compression, options.spool_dir.as_deref(), SPOOL_BYTES_MAX)
                 .map_err(|source| SourceError::Spool { path: path.into(), source })?,
         };
+        Self::indexed(place, file, stamp)
+    }
+
+    /// Keeps an archive that can be read only once in an unnamed temporary file. Fails with
+    /// [`io::ErrorKind::FileTooLarge`] when it has more than `bytes_max` bytes.
+    pub(super) fn kept(
+        place: String,
+        stream: &mut dyn Read,
+        bytes_max: u64,
+        options: &SourceOptions,
+    ) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Fetch { place: place.clone(), source };
+        let file = keep(stream, bytes_max, options.spool_dir.as_deref()).map_err(failed)?;
+        let stamp = FileStamp::of(&file).map_err(failed)?;
+        Self::indexed(place, file, stamp)
+    }
+
+    fn indexed(place: String, file: File, stamp: FileStamp) -> Result<Self, SourceError> {
         let index = TarIndex::read(&file).map_err(|error| SourceError::Malformed {
             place: place.clone(),
             what: "the archive".into(),
@@ -129,22 +147,27 @@ impl Archive {
 }
 
 fn spool(file: File, compression: Compression, dir: Option<&Path>, bytes_max: u64) -> io::Result<File> {
-    let mut unpacked = match dir {
-        Some(dir) => tempfile::tempfile_in(dir)?,
-        None => tempfile::tempfile()?,
-    };
     let file = BufReader::with_capacity(1 << 16, file);
-    let reader: Box<dyn Read> = match compression {
+    let mut reader: Box<dyn Read> = match compression {
         Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
         _ => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
     };
-    let count = io::copy(&mut reader.take(bytes_max + 1), &mut unpacked)?;
+    keep(&mut reader, bytes_max, dir)
+}
+
+/// Copies a stream to an unnamed temporary file.
+fn keep(stream: &mut dyn Read, bytes_max: u64, dir: Option<&Path>) -> io::Result<File> {
+    let mut kept = match dir {
+        Some(dir) => tempfile::tempfile_in(dir)?,
+        None => tempfile::tempfile()?,
+    };
+    let count = io::copy(&mut stream.take(bytes_max + 1), &mut kept)?;
     if count > bytes_max {
-        let limit = format!("it unpacks to more than {} MiB", bytes_max >> 20);
+        let limit = format!("it has more than {} MiB", bytes_max >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, limit));
     }
-    unpacked.flush()?;
-    Ok(unpacked)
+    kept.flush()?;
+    Ok(kept)
 }
 
 #[cfg(test)]
@@ -176,7 +199,7 @@ mod tests {
             let fits = spool(compressed(compression, 1 << 20), compression, None, bound).unwrap();
             assert_eq!(fits.metadata().unwrap().len(), bound);
             let error = spool(compressed(compression, (1 << 20) + 1), compression, None, bound).unwrap_err();
-            assert_eq!(error.to_string(), "it unpacks to more than 1 MiB");
+            assert_eq!(error.to_string(), "it has more than 1 MiB");
             let cut = compressed(compression, 1 << 20);
             cut.set_len(cut.metadata().unwrap().len() - 5).unwrap();
             assert!(spool(cut, compression, None, bound).is_err(), "{compression:?}");

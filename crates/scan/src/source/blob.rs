@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use engines::Content;
 use model::digest::Digest;
 
 use super::FileStamp;
@@ -37,6 +38,8 @@ pub(super) enum Stored {
     File { file: Arc<File>, offset: u64, size: u64 },
     /// A blob in a registry.
     Remote { repository: Arc<Repository>, digest: Digest, size: u64 },
+    /// A blob in containerd's content store.
+    Content { content: Content, digest: Digest, size: u64 },
 }
 
 impl LayerBlob {
@@ -51,6 +54,10 @@ impl LayerBlob {
             }
             Stored::Remote { repository, digest, size } => {
                 Ok(Box::new(repository.blob(digest, *size).map_err(io::Error::other)?))
+            }
+            Stored::Content { content, digest, size } => {
+                let what = format!("the layer {digest}");
+                Ok(Box::new(content.read(digest, *size, &what).map_err(io::Error::other)?))
             }
         }
     }
@@ -76,7 +83,7 @@ impl LayerBlob {
                 let FileStamp { device, inode, size: whole, modified_ns, changed_ns } = stamp;
                 Some(format!("file {device} {inode} {whole} {modified_ns} {changed_ns} {offset} {size}"))
             }
-            Stored::Remote { digest, .. } => Some(format!("blob {digest}")),
+            Stored::Remote { digest, .. } | Stored::Content { digest, .. } => Some(format!("blob {digest}")),
         }
     }
 
@@ -98,7 +105,7 @@ impl Stored {
 
     pub(super) fn size(&self) -> u64 {
         match self {
-            Self::File { size, .. } | Self::Remote { size, .. } => *size,
+            Self::File { size, .. } | Self::Remote { size, .. } | Self::Content { size, .. } => *size,
         }
     }
 }

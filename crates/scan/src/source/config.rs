@@ -150,6 +150,11 @@ impl RunConfig {
     }
 }
 
+/// What a container runs, which engines describe in the configuration's words. Nothing where they do not.
+pub(crate) fn run_config(described: serde_json::Value) -> ImageConfig {
+    serde_json::from_value::<RunConfig>(described).unwrap_or_default().into_model(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::document::json;

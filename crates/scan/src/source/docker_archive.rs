@@ -34,10 +34,20 @@ pub(super) fn open(target: String, located: &Located, options: &SourceOptions) -
     if !archive.has(MANIFEST) {
         return Err(no_manifest(&archive));
     }
+    image(target, &archive, located.selector.as_ref(), options)
+}
+
+/// Reads the documents of the image that `selector` means.
+pub(super) fn image(
+    target: String,
+    archive: &Archive,
+    selector: Option<&Selector>,
+    options: &SourceOptions,
+) -> Result<OpenImage, SourceError> {
     let place = archive.place();
     let bytes = archive.document(MANIFEST, MANIFEST_BYTES_MAX)?;
     let images: Vec<Saved> = document::json(place, MANIFEST, &bytes)?;
-    let saved = select(place, images, located.selector.as_ref())?;
+    let saved = select(place, images, selector)?;
 
     let bytes = archive.document(&saved.config, CONFIG_BYTES_MAX)?;
     let id = document::digest_of(&bytes);
@@ -54,10 +64,10 @@ pub(super) fn open(target: String, located: &Located, options: &SourceOptions) -
     let (mut artifact, layers) = config.image(place, id.clone(), blobs, options.platform.as_ref())?;
     artifact.target = target;
     artifact.names = names(&saved);
-    if let Some(manifest) = oci_layout::manifest_of_config(&archive, &id)? {
+    if let Some(manifest) = oci_layout::manifest_of_config(archive, &id)? {
         manifest.describe(&mut artifact);
     }
-    let selection = archive::selection(located.selector.as_ref(), options.platform.as_ref());
+    let selection = archive::selection(selector, options.platform.as_ref());
     let identity = SourceIdentity::Files { files: vec![archive.stamp()], selection };
     Ok(OpenImage { artifact, layers, identity })
 }

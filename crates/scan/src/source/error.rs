@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use engines::EngineError;
 use model::digest::Digest;
 
 use super::registry::RegistryError;
@@ -36,6 +37,15 @@ pub enum SourceError {
     Spool {
         /// The archive.
         path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An archive that an engine sends could not be kept.
+    #[error("could not fetch `{place}` to a temporary file")]
+    Fetch {
+        /// The image.
+        place: String,
         /// Why.
         #[source]
         source: io::Error,
@@ -120,6 +130,15 @@ pub enum SourceError {
         /// The way out.
         hint: &'static str,
     },
+    /// No engine on this machine has it, and the network may not be used.
+    #[error("no engine on this machine has `{name}`, and `--offline` forbids the network")]
+    Offline {
+        /// The image.
+        name: String,
+    },
+    /// The engine did not give it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The registry did not give it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -147,6 +166,11 @@ impl SourceError {
             Self::DigestMismatch { .. } => {
                 Some("the image was damaged or tampered with; fetch or save it again".into())
             }
+            Self::Fetch { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("set TMPDIR or DOGWATCH_CACHE_DIR to a directory with more space".into())
+            }
+            Self::Offline { .. } => Some("scan without `--offline`, or save the image to a file and scan that".into()),
+            Self::Engine(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! Where images come from: registries, archives, directories.
+//! Where images come from: engines, registries, archives, directories.
 //!
 //! [`open`] finds the image a target means and returns what its documents say (names, platform, history,
 //! configuration) with one [`LayerBlob`] per layer. Manifests and configurations are hashed here and a wrong digest is
@@ -14,6 +14,7 @@ mod blob;
 mod config;
 mod docker_archive;
 mod document;
+mod engine;
 mod error;
 mod oci_layout;
 mod platform;
@@ -31,7 +32,10 @@ use serde::{Deserialize, Serialize};
 use crate::target::Target;
 
 pub use blob::{Compression, LayerBlob, UnsupportedCompression};
+pub(crate) use config::run_config;
 pub use document::Descriptor;
+pub use engine::Located;
+pub(crate) use engine::names;
 pub use error::SourceError;
 pub use platform::{Platform, PlatformError};
 pub use registry::{
@@ -46,6 +50,8 @@ pub struct SourceOptions {
     pub platform: Option<Platform>,
     /// Where an archive that is compressed as a whole is unpacked; none means the system's temporary directory.
     pub spool_dir: Option<PathBuf>,
+    /// Ask nobody beyond this machine for an image that is given by its name alone.
+    pub offline: bool,
     /// How to talk to registries.
     pub registry: RegistryOptions,
 }
@@ -74,6 +80,15 @@ pub enum SourceIdentity {
         /// Which image of the files: selector and platform.
         selection: String,
     },
+    /// An image of an engine on this machine, by content.
+    Engine {
+        /// Which engine.
+        engine: String,
+        /// What the engine knows the image by.
+        image: Digest,
+        /// Which image of an index: the platform.
+        selection: String,
+    },
     /// An image in a registry, by content.
     Manifest {
         /// The digest of the manifest or index that the reference resolves to.
@@ -81,6 +96,15 @@ pub enum SourceIdentity {
         /// Which image of an index: the platform.
         selection: String,
     },
+}
+
+/// What can be said of a target without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it is recognised by.
+    pub identity: SourceIdentity,
+    /// What it is called now, where names can change while the image stays the same.
+    pub names: Option<Vec<String>>,
 }
 
 /// What changes when a file is written to or replaced.
@@ -127,30 +151,46 @@ impl FileStamp {
 /// Finds the image that `target` means and reads its documents.
 ///
 /// # Errors
-/// When the target is a directory or a bill of materials (they hold no layers), when it cannot be read, when what it
+/// When the target is a directory, a container or a bill of materials (they hold no layers to fetch), when it cannot be read, when what it
 /// says does not have the digest it is named by, and when it is not clear which image is meant.
 pub fn open(target: &Target, options: &SourceOptions) -> Result<OpenImage, SourceError> {
     let text = target.to_string();
     match target {
+        Target::Image(reference) => open(&engine::locate(reference, options)?.target, options),
+        Target::Engine(kind, name) => engine::open(text, *kind, name, options),
         Target::Registry(reference) => registry::open(text, reference, options),
         Target::DockerArchive(located) => docker_archive::open(text, located, options),
         Target::OciDir(located) => oci_layout::open_dir(text, located, options),
         Target::OciArchive(located) => oci_layout::open_archive(text, located, options),
-        Target::Dir(_) | Target::Sbom(_) => Err(SourceError::NoLayers { target: text }),
+        Target::Dir(_) | Target::Sbom(_) | Target::Container(_) => Err(SourceError::NoLayers { target: text }),
     }
 }
 
-/// Says what `target` is recognised by now, doing as little as possible: one `HEAD` request for a tag (a few when the
-/// registry wants a token), nothing for a digest, one `stat` for an archive, the documents of a directory.
+/// Finds out where an image is that was given by its name alone; none for every other target.
+pub fn locate(target: &Target, options: &SourceOptions) -> Result<Option<Located>, SourceError> {
+    match target {
+        Target::Image(reference) => engine::locate(reference, options).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Says what `target` is recognised by now, doing as little as possible: one request to an engine, one `HEAD` request for a
+/// tag (a few when the registry wants a token), nothing for a digest, one `stat` for an archive, the documents of a
+/// directory.
 ///
 /// Equals the identity that [`open`] returns as long as nothing changed.
-pub fn identify(target: &Target, options: &SourceOptions) -> Result<SourceIdentity, SourceError> {
-    match target {
-        Target::Registry(reference) => registry::identify(reference, options),
-        Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options),
-        Target::OciDir(_) => Ok(open(target, options)?.identity),
-        Target::Dir(_) | Target::Sbom(_) => Err(SourceError::NoLayers { target: target.to_string() }),
-    }
+pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, SourceError> {
+    let identity = match target {
+        Target::Image(reference) => return identify(&engine::locate(reference, options)?.target, options),
+        Target::Engine(kind, name) => return engine::identify(*kind, name, options),
+        Target::Registry(reference) => registry::identify(reference, options)?,
+        Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options)?,
+        Target::OciDir(_) => open(target, options)?.identity,
+        Target::Dir(_) | Target::Sbom(_) | Target::Container(_) => {
+            return Err(SourceError::NoLayers { target: target.to_string() });
+        }
+    };
+    Ok(Known { identity, names: None })
 }
 
 /// Lists what refers to the manifest `subject` in the target's registry: signatures, attestations, bills of materials.

@@ -31,7 +31,7 @@ pub(super) fn open_dir(target: String, located: &Located, options: &SourceOption
     let place = format!("oci-dir:{}", located.path.display());
     let dir = LayoutDir { place, path: located.path.clone(), stamps: RefCell::default() };
     let index = dir.document(&located.path.join(INDEX), INDEX, MANIFEST_BYTES_MAX)?;
-    let mut image = open(&dir, target, &index, located, options)?;
+    let mut image = open(&dir, target, &index, located.selector.as_ref(), options)?;
     let selection = archive::selection(located.selector.as_ref(), options.platform.as_ref());
     image.identity = SourceIdentity::Files { files: dir.stamps.into_inner(), selection };
     Ok(image)
@@ -52,9 +52,19 @@ pub(super) fn open_archive(
             hint: "write `docker-archive:` before the file",
         });
     }
+    image(target, &archive, located.selector.as_ref(), options)
+}
+
+/// Reads the documents of the image that `selector` means.
+pub(super) fn image(
+    target: String,
+    archive: &Archive,
+    selector: Option<&Selector>,
+    options: &SourceOptions,
+) -> Result<OpenImage, SourceError> {
     let index = archive.document(INDEX, MANIFEST_BYTES_MAX)?;
-    let mut image = open(&archive, target, &index, located, options)?;
-    let selection = archive::selection(located.selector.as_ref(), options.platform.as_ref());
+    let mut image = open(archive, target, &index, selector, options)?;
+    let selection = archive::selection(selector, options.platform.as_ref());
     image.identity = SourceIdentity::Files { files: vec![archive.stamp()], selection };
     Ok(image)
 }
@@ -63,12 +73,12 @@ fn open(
     store: &dyn Store,
     target: String,
     index: &[u8],
-    located: &Located,
+    selector: Option<&Selector>,
     options: &SourceOptions,
 ) -> Result<OpenImage, SourceError> {
     let index: LayoutIndex = document::json(store.place(), INDEX, index)?;
     let wanted = options.platform.as_ref();
-    let (names, manifest) = select(store, index.manifests, located.selector.as_ref(), wanted)?;
+    let (names, manifest) = select(store, index.manifests, selector, wanted)?;
     let (mut artifact, layers) = document::image(store, manifest, wanted)?;
     artifact.target = target;
     artifact.names = names;

@@ -78,7 +78,7 @@ impl ReferenceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Capitals { repository } => Some(format!("write `{}`", repository.to_lowercase())),
-            Self::ImageId => Some("save the image with `docker save` and scan `docker-archive:FILE`".into()),
+            Self::ImageId => Some("write `docker:` or `podman:` before it for the image that the engine has".into()),
             Self::Digest(_) => Some("a digest is `sha256:` and 64 hex digits in lower case".into()),
             _ => None,
         }

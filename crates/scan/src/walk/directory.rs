@@ -1,15 +1,21 @@
-//! Reads a tree on disk as one layer. Links are never followed, so nothing outside the tree is read.
+//! Reads a tree on disk as one layer. Links are never followed, so nothing outside the tree is read, also when the tree
+//! changes meanwhile: the kernel itself refuses a path in which a link has taken a directory's place.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufReader};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use inventory::cataloger::Cataloger;
 use inventory::content::{ReadAt, Spool};
 use inventory::layer::{FileContent, LayerFacts, LayerReader, display};
 use model::gap::{Gap, GapKind};
+use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+
+use super::overlay::{self, Marks};
 
 /// How deep directories may nest below the root. Linux paths end at 4,096 bytes, so 2,048 is as deep as names go.
 const DEPTH_MAX: usize = 2048;
@@ -31,11 +37,41 @@ pub enum DirectoryError {
     },
 }
 
+/// Which tree it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// A tree that means what it shows.
+    Plain,
+    /// One directory of an overlay, with marks for what it hides of those below.
+    Overlay,
+    /// A root file system in use, without what is mounted into it.
+    WithoutMounts {
+        /// The device of its own directories.
+        device: u64,
+    },
+}
+
 /// Reads a tree. What inside it cannot be read becomes a gap; only the root itself must be readable.
 pub fn read_directory(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
+    read(root, Sort::Plain, catalogers, spool)
+}
+
+/// Reads one directory of an overlay (see [`super::overlay`]) in the same way.
+pub fn read_overlay(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
+    read(root, Sort::Overlay, catalogers, spool)
+}
+
+/// Reads a root file system in use, without what is mounted into it.
+pub fn read_mounted(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
     let unreadable = |source| DirectoryError::Unreadable { path: root.to_owned(), source };
-    fs::read_dir(root).map_err(unreadable)?;
-    let mut walk = Walk { root, reader: LayerReader::new(catalogers, spool), gaps: Vec::new() };
+    let device = fs::metadata(root).map_err(unreadable)?.dev();
+    read(root, Sort::WithoutMounts { device }, catalogers, spool)
+}
+
+fn read(root: &Path, sort: Sort, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
+    let unreadable = |source| DirectoryError::Unreadable { path: root.to_owned(), source };
+    let top = fs::read_dir(root).and_then(|_| File::open(root)).map_err(unreadable)?;
+    let mut walk = Walk { root, top, sort, reader: LayerReader::new(catalogers, spool), gaps: Vec::new() };
     walk.directory(Path::new(""), 0).map_err(unreadable)?;
     let mut facts = walk.reader.finish();
     facts.gaps.append(&mut walk.gaps);
@@ -44,6 +80,9 @@ pub fn read_directory(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) 
 
 struct Walk<'a> {
     root: &'a Path,
+    /// The root, opened.
+    top: File,
+    sort: Sort,
     reader: LayerReader<'a>,
     gaps: Vec<Gap>,
 }
@@ -55,8 +94,8 @@ impl Walk<'_> {
             self.gap(GapKind::LimitExceeded, relative, "directories nest too deeply here");
             return Ok(());
         }
-        let mut names: Vec<_> = match fs::read_dir(self.root.join(relative)) {
-            Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.file_name()).collect(),
+        let mut names = match self.names(relative) {
+            Ok(names) => names,
             Err(error) => {
                 self.gap(GapKind::Unreadable, relative, &error.to_string());
                 return Ok(());
@@ -74,12 +113,45 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn names(&self, relative: &Path) -> io::Result<Vec<OsString>> {
+        let directory = self.open(relative, OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&directory)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Opens what is at a path below the root, following no link on the way.
+    fn open(&self, relative: &Path, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let path = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        match openat2(&self.top, path, flags, Mode::empty(), resolve) {
+            Ok(opened) => Ok(opened.into()),
+            // Before Linux 5.6, and in sandboxes older than it, there is only the weaker promise of the last component.
+            Err(Errno::NOSYS | Errno::PERM) if self.sort == Sort::Plain => {
+                Ok(rustix::fs::openat(&self.top, path, flags, Mode::empty())?.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn entry(&mut self, path: &Path, metadata: &Metadata, depth: usize) -> io::Result<()> {
         let bytes = path.as_os_str().as_bytes();
         let mode = metadata.mode() & 0o7777;
         let kind = metadata.file_type();
+        if self.sort == Sort::Overlay && !self.shows(path, metadata)? {
+            return Ok(());
+        }
         if kind.is_dir() {
             self.reader.directory(bytes, mode)?;
+            if matches!(self.sort, Sort::WithoutMounts { device } if device != metadata.dev()) {
+                return Ok(());
+            }
             let kernel_tree =
                 depth == 0 && KERNEL_TREES.iter().any(|tree| path == Path::new(tree)) && self.root == Path::new("/");
             return if kernel_tree { Ok(()) } else { self.directory(path, depth + 1) };
@@ -102,10 +174,40 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Whether an entry of an overlay's directory is there to be seen. Notes what it hides of the directories below.
+    fn shows(&mut self, path: &Path, metadata: &Metadata) -> io::Result<bool> {
+        match overlay::marks(&self.root.join(path), metadata) {
+            Marks::None => Ok(true),
+            Marks::Whiteout => {
+                self.reader.whiteout(overlay::whiteout(path).as_os_str().as_bytes())?;
+                Ok(false)
+            }
+            Marks::Opaque => {
+                self.reader.whiteout(path.join(".wh..wh..opq").as_os_str().as_bytes())?;
+                Ok(true)
+            }
+            Marks::Moved => {
+                self.gap(
+                    GapKind::Unsupported,
+                    path,
+                    "a directory that was renamed; what came with it was not looked at",
+                );
+                Ok(true)
+            }
+            // The file below stays in force.
+            Marks::MetadataOnly => {
+                self.gap(
+                    GapKind::Unsupported,
+                    path,
+                    "only its owner or permissions changed, and how was not looked at",
+                );
+                Ok(false)
+            }
+        }
+    }
+
     fn file(&mut self, path: &Path, mode: u32) -> io::Result<()> {
-        // Not through a link that took the file's place since it was looked at, and never waiting for a fifo.
-        let file =
-            File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(self.root.join(path))?;
+        let file = self.open(path, OFlags::empty())?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(());

@@ -196,7 +196,7 @@ fn damage_and_confusion_are_named() {
     assert!(error.contains("two members have this name"), "{error}");
 
     let config = blob(image.artifact.image_id.as_ref().unwrap());
-    let before = source::identify(&target.parse().unwrap(), &options).unwrap();
+    let before = source::identify(&target.parse().unwrap(), &options).unwrap().identity;
     let bytes = std::fs::read(&config).unwrap();
     std::fs::write(&config, [bytes.as_slice(), b" "].concat()).unwrap();
     let error = error_of(&target, &options);
@@ -207,7 +207,7 @@ fn damage_and_confusion_are_named() {
         "{error}"
     );
     std::fs::write(&config, bytes).unwrap();
-    let after = source::identify(&target.parse().unwrap(), &options).unwrap();
+    let after = source::identify(&target.parse().unwrap(), &options).unwrap().identity;
     assert_ne!(before, after, "a file that was written to is not the same, even with the same bytes");
     assert!(
         matches!(after, SourceIdentity::Files { files, .. } if files.len() == 5),

@@ -375,7 +375,7 @@ fn a_tag_is_resolved_by_one_request_and_without_the_header_by_its_content() {
         _ => honest(path, connection),
     });
     let target = format!("{}/app", server.host()).parse().unwrap();
-    let identity = source::identify(&target, &options()).unwrap();
+    let identity = source::identify(&target, &options()).unwrap().identity;
     assert_eq!(identity, source::open(&target, &options()).unwrap().identity);
 
     let claims = Server::start(|_, _, connection| {

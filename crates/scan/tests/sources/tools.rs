@@ -88,7 +88,7 @@ pub(crate) fn check(target: &str, options: &SourceOptions) -> OpenImage {
             assert_eq!(digest_of(&bytes), layer.expected_diff_id);
         }
     }
-    assert_eq!(source::identify(&target.parse().unwrap(), options).unwrap(), image.identity, "{target}");
+    assert_eq!(source::identify(&target.parse().unwrap(), options).unwrap().identity, image.identity, "{target}");
     image
 }
 

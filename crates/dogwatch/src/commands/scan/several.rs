@@ -15,7 +15,7 @@ use formats::{explain, several, why};
 use model::report::ScanReport;
 
 use super::in_order::in_order;
-use super::{Scan, documents};
+use super::{Scan, Scanned, documents};
 use crate::cli::{Output, ScanArguments};
 use crate::commands::targets::{Named, has_name};
 use crate::console::{self, COULD_NOT_TELL, Failure, Hint, columns, write};
@@ -45,7 +45,7 @@ pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
                 if let Some(failure) = &told.failure {
                     console::failure(failure);
                 }
-                told.note.iter().for_each(|note| console::note(note));
+                told.notes.iter().for_each(|note| console::note(note));
                 streams.iter_mut().zip(told.texts).try_for_each(|(stream, text)| stream.add(text.as_deref()))
             })
         },
@@ -112,24 +112,27 @@ struct Told {
     /// For each shared output what it says; none where it says nothing.
     texts: Vec<Option<String>>,
     failure: Option<Failure>,
-    note: Option<String>,
+    notes: Vec<String>,
 }
 
 /// Scans one target and writes its own files. A mistake of ours must not cost the user the other targets.
 fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
     let result = catch_unwind(AssertUnwindSafe(|| -> Result<_, Failure> {
-        let report = scan.target(named)?;
+        let Scanned { report, notes } = scan.target(named)?;
         scan.documents.write_named(&report, named)?;
         let texts = shared.iter().map(|output| text(scan, &report, output)).collect::<Result<Vec<_>, _>>()?;
-        Ok((report, texts))
+        Ok((report, texts, notes))
     }));
     let internal = || Err(anyhow::anyhow!("internal error: please report what was scanned: `{}`", named.text).into());
     match result.unwrap_or_else(|_| internal()) {
-        Ok((report, texts)) => Told {
+        Ok((report, texts, notes)) => Told {
             code: scan.exit_code(&report),
             texts,
             failure: None,
-            note: super::super::hidden(&report).map(|hidden| format!("{}: {hidden}", named.text)),
+            notes: notes
+                .into_iter()
+                .chain(super::super::hidden(&report).map(|hidden| format!("{}: {hidden}", named.text)))
+                .collect(),
             row: Row::of(&report),
         },
         Err(failure) => {
@@ -146,7 +149,7 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
                     .collect(),
                 row: Row::unscanned(&unscanned),
                 failure: Some(failure),
-                note: None,
+                notes: Vec::new(),
             }
         }
     }

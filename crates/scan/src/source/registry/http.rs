@@ -69,6 +69,8 @@ fn builder(options: &RegistryOptions) -> Result<ClientBuilder, RegistryError> {
         .tls_backend_preconfigured(tls::config(options.ca_file.as_deref())?)
         .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
+        // HTTP/2 is in the build for containerd alone.
+        .http1_only()
         // For a blocking client this is no limit on the whole but on each wait: for the answer, for each read.
         .timeout(options.stall)
         .connect_timeout(options.stall.min(CONNECT_MAX)))
