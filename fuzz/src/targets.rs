@@ -165,6 +165,7 @@ const CATALOGED: &[(&str, &str, &[&str])] = &[
         "opt/bitnami/x/.spdx-x.spdx",
         &["languages/redis.spdx", "formats/syft.cdx.json", "formats/syft.spdx.json"],
     ),
+    ("wordpress", "srv/wp-content/plugins/akismet/akismet.php", &["languages/akismet.php"]),
     ("bun-lock", "bun.lock", &["locks/bun"]),
     ("cabal-freeze", "cabal.project.freeze", &["locks/cabal"]),
     ("cargo-lock", "Cargo.lock", &["locks/cargo-2", "locks/cargo-3", "locks/cargo-4"]),

@@ -2,10 +2,9 @@
 
 mod reading;
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 
-use dogwatch_inventory::content::ReadAt;
-use dogwatch_inventory::fact::{PackageFact, Parsed};
+use dogwatch_inventory::fact::Parsed;
 use expect_test::{Expect, expect};
 use model::gap::GapKind;
 use proptest::prelude::*;

@@ -5,6 +5,7 @@ mod reading;
 use std::io::{Cursor, Write};
 use std::time::{Duration, Instant};
 
+use dogwatch_inventory::content::ReadAt;
 use expect_test::{Expect, expect};
 use model::gap::GapKind;
 use proptest::prelude::*;
@@ -318,6 +319,15 @@ fn packages_of_r_are_of_cran_or_of_bioconductor() {
     ] {
         check("r", path, &language(name), expected);
     }
+    let topics = b"Package: a\nVersion: 1.0\nbiocViews:\nRepository: CRAN\nBuilt: R 4.2.2\n";
+    check(
+        "r",
+        "library/a/DESCRIPTION",
+        topics,
+        expect![[r#"
+        cran a 1.0
+    "#]],
+    );
     check("r", "src/a/DESCRIPTION", b"Package: a\nVersion: 1.0\n", expect![[""]]);
 }
 
@@ -414,6 +424,52 @@ fn packages_of_smaller_languages() {
     "#]],
     );
     check("luarocks", "src/a-1.rockspec", b"package = 'a'", expect![[""]]);
+}
+
+#[test]
+fn wordpress_its_plugins_and_its_themes() {
+    for (path, name, expected) in [
+        (
+            "var/www/html/wp-includes/version.php",
+            "wordpress.version.php",
+            expect![[r#"
+            generic wordpress 6.1.9
+        "#]],
+        ),
+        (
+            "var/www/html/wp-content/plugins/akismet/akismet.php",
+            "akismet.php",
+            expect![[r#"
+            wordpress-plugin akismet 5.0.2 ["GPLv2 or later"]
+        "#]],
+        ),
+        (
+            "var/www/html/wp-content/themes/twentytwentythree/style.css",
+            "twentytwentythree.style.css",
+            expect![[r#"
+            wordpress-theme twentytwentythree 1.0 ["GNU General Public License v2 or later"]
+        "#]],
+        ),
+    ] {
+        check("wordpress", path, &language(name), expected);
+    }
+    check(
+        "wordpress",
+        "wp-content/plugins/hello.php",
+        b"<?php /* Plugin Name: Hello */",
+        expect![[r#"
+        wordpress-plugin hello 
+    "#]],
+    );
+    check("wordpress", "wp-content/plugins/a/b.php", b"<?php echo 1;", expect![[""]]);
+    check(
+        "wordpress",
+        "a/wp-includes/version.php",
+        b"<?php",
+        expect![[r#"
+        malformed: it does not say which WordPress this is in None
+    "#]],
+    );
 }
 
 #[test]
@@ -514,6 +570,21 @@ fn bills_of_materials_are_claims() {
     assert!(read("embedded-sbom", "app/testdata/a.cdx.json", &language("redis.spdx")).facts.is_empty());
 }
 
+/// So many zeros, of which none is kept.
+struct Zeros(u64);
+
+impl ReadAt for Zeros {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(self.0.saturating_sub(offset) as usize);
+        buffer[..count].fill(0);
+        Ok(count)
+    }
+}
+
 /// A path that each cataloger wants, and a real file.
 fn real_files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     [
@@ -529,6 +600,7 @@ fn real_files() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("julia", "packages/A/abcde/Project.toml", "http-2.0.0.Project.toml"),
         ("perl", "a/.meta/a-1/install.json", "try-tiny-0.31.install.json"),
         ("perl", "a/perllocal.pod", "try-tiny-0.31.perllocal.pod"),
+        ("wordpress", "wp-content/plugins/a/a.php", "akismet.php"),
         ("conda", "conda-meta/a.json", "wheel-0.45.1-py312hca03da5_0.json"),
         ("embedded-sbom", "a.spdx", "redis.spdx"),
     ]
@@ -563,8 +635,9 @@ fn damaged_files_do_not_panic() {
 
 #[test]
 fn files_that_are_too_large_are_gaps() {
-    for (cataloger, path, _) in real_files() {
-        let huge = reading::Zeros(65 << 20);
+    // Of WordPress only the beginning of a file is read.
+    for (cataloger, path, _) in real_files().into_iter().filter(|(cataloger, ..)| *cataloger != "wordpress") {
+        let huge = Zeros(65 << 20);
         let parsed = read(cataloger, path, &huge);
         assert_eq!(parsed.problems.first().map(|it| it.kind), Some(GapKind::LimitExceeded), "{cataloger} {path}");
     }

@@ -34,6 +34,7 @@ mod python;
 mod r;
 mod rust_binary;
 mod sbom;
+mod wordpress;
 mod zip_directory;
 
 mod lock;
@@ -68,6 +69,7 @@ pub const ALL: &[Cataloger] = &[
     perl::CATALOGER,
     r::CATALOGER,
     sbom::CATALOGER,
+    wordpress::CATALOGER,
     lock::bun::CATALOGER,
     lock::cabal::CATALOGER,
     lock::cargo::CATALOGER,

@@ -28,7 +28,7 @@ fn parse(file: &File<'_>) -> Parsed {
 /// The package; none when the text describes no installed one, for other programs have files of this name, too.
 fn package(text: &str) -> Option<PackageFact> {
     let mut package = PackageFact::new(PackageType::Cran, "", "");
-    let mut built = false;
+    let (mut built, mut from_cran) = (false, false);
     for (field, value) in fields(text) {
         match field {
             "Package" => package.name = value,
@@ -37,8 +37,13 @@ fn package(text: &str) -> Option<PackageFact> {
             "License" if !value.is_empty() => package.licenses = vec![value],
             "Depends" | "Imports" | "LinkingTo" => package.requires.extend(value.split(',').filter_map(requirement)),
             "biocViews" => package.kind = PackageType::Bioconductor,
+            "Repository" => from_cran = value == "CRAN",
             _ => {}
         }
+    }
+    // Some of CRAN's name topics, so that Bioconductor's packages which they need are found.
+    if from_cran {
+        package.kind = PackageType::Cran;
     }
     package.requires.sort();
     package.requires.dedup();

@@ -7,7 +7,7 @@ use dogwatch_inventory::catalogers;
 use dogwatch_inventory::content::{MemorySpool, ReadAt};
 use dogwatch_inventory::fact::{Fact, PackageFact, Parsed};
 
-pub fn fixture(name: &str) -> Vec<u8> {
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     if !name.ends_with(".gz") {
@@ -19,7 +19,7 @@ pub fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// Reads `content` as the file at `path`; nothing when the cataloger does not want it.
-pub fn read(name: &str, path: &str, content: &dyn ReadAt) -> Parsed {
+pub(crate) fn read(name: &str, path: &str, content: &dyn ReadAt) -> Parsed {
     let cataloger: &Cataloger = catalogers::ALL.iter().find(|it| it.name == name).expect("the cataloger is registered");
     let mut head = [0; 64];
     let filled = content.read_at(0, &mut head).expect("memory can be read");
@@ -30,11 +30,11 @@ pub fn read(name: &str, path: &str, content: &dyn ReadAt) -> Parsed {
     (cataloger.parse)(&File { path, mode: 0o755, content, spool: &MemorySpool })
 }
 
-pub fn packages(parsed: &Parsed) -> impl Iterator<Item = &PackageFact> {
+pub(crate) fn packages(parsed: &Parsed) -> impl Iterator<Item = &PackageFact> {
     parsed.facts.iter().filter_map(|fact| if let Fact::Package(package) = fact { Some(package) } else { None })
 }
 
-pub fn render(parsed: &Parsed) -> String {
+pub(crate) fn render(parsed: &Parsed) -> String {
     let mut text = String::new();
     for it in packages(parsed) {
         text += &format!("{} {} {}", it.kind, it.name, it.version);
@@ -54,19 +54,4 @@ pub fn render(parsed: &Parsed) -> String {
         text += &format!("{}: {} in {:?}\n", it.kind.as_str(), it.detail, it.inside);
     }
     text
-}
-
-/// So many zeros, of which none is kept.
-pub struct Zeros(pub u64);
-
-impl ReadAt for Zeros {
-    fn size(&self) -> u64 {
-        self.0
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = buffer.len().min(self.0.saturating_sub(offset) as usize);
-        buffer[..count].fill(0);
-        Ok(count)
-    }
 }
