@@ -133,6 +133,7 @@ const CATALOGED: &[(&str, &str, &[&str])] = &[
     ("npm", "node_modules/x/package.json", &["npm"]),
     ("python", "usr/lib/python3/dist-packages/x-1.dist-info/METADATA", &["python"]),
     ("java", "opt/x.jar", &["java"]),
+    ("runtime", "usr/sbin/nginx", &["binaries/runtimes"]),
     ("go-binary", "usr/bin/x", &["binaries"]),
     ("rust-binary", "usr/bin/x", &["binaries"]),
     (

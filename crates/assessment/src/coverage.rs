@@ -27,6 +27,9 @@ pub fn coverage(
             Some(ecosystem) => *counts.entry(ecosystem).or_default() += 1,
             // One gap about the distribution says it for all its packages.
             None if package.kind.is_os() => {}
+            None if package.kind.as_str() == "generic" => {
+                *uncovered.entry(format!("{}/{}", package.kind, package.name)).or_default() += 1;
+            }
             None => *uncovered.entry(package.kind.to_string()).or_default() += 1,
         }
     }

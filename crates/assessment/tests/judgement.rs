@@ -44,7 +44,7 @@ fn package(number: usize, url: &str) -> Package {
         source: parsed.source,
         module: parsed.module,
         licenses: Vec::new(),
-        evidence: vec![Evidence { path: format!("path/{number}"), layer: Some(1) }],
+        evidence: vec![Evidence { path: format!("path/{number}"), text: None, layer: Some(1) }],
         layer: Some(1),
         origin: Origin::Application,
         provides: Vec::new(),

@@ -66,7 +66,7 @@ pub(crate) struct SourceArguments {
 pub(crate) struct ScanArguments {
     /// Images that Docker, Podman or containerd has here, else in their registry; or `docker:REF`, `podman:REF`,
     /// `containerd:REF`, `registry:REF`, `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`;
-    /// or `container:NAME` for a container and what it changed since it was made.
+    /// or `container:NAME` for a container and what it changed since it was made; or `host:` for this machine.
     #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
     pub(crate) targets: Vec<String>,
     /// Also scan the targets in this file, one a line; `-` reads them from stdin.

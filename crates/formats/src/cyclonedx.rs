@@ -86,6 +86,7 @@ fn root(report: &ScanReport) -> Value {
         "type": match artifact.kind {
             ArtifactKind::Image | ArtifactKind::Container => "container",
             ArtifactKind::Directory => "file",
+            ArtifactKind::Host => "operating-system",
             ArtifactKind::Sbom => "application",
         },
         "bom-ref": ROOT,

@@ -111,7 +111,9 @@ fn affected(page: &mut Page, report: &ScanReport, dependents: &Dependents<'_>, i
 fn evidence(page: &mut Page, report: &ScanReport, package: &Package) {
     for evidence in &package.evidence {
         let layer = evidence.layer.map(|layer| format!(" in {}", words::layer_number(&report.artifact, layer)));
-        field(page, "evidence", &format!("/{}{}", evidence.path, layer.unwrap_or_default()));
+        let text = evidence.text.as_ref().map(|text| format!(" says `{text}`"));
+        let (layer, text) = (layer.unwrap_or_default(), text.unwrap_or_default());
+        field(page, "evidence", &format!("/{}{layer}{text}", evidence.path));
     }
     let Some(number) = package.layer else { return };
     let what = words::layer_and_origin(&report.artifact, number, package.origin);

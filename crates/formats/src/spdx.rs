@@ -76,6 +76,7 @@ fn root(artifact: &Artifact, name: &str) -> Value {
         "primaryPackagePurpose": match artifact.kind {
             ArtifactKind::Image | ArtifactKind::Container => "CONTAINER",
             ArtifactKind::Directory => "FILE",
+            ArtifactKind::Host => "OPERATING-SYSTEM",
             ArtifactKind::Sbom => "OTHER",
         },
         "downloadLocation": "NOASSERTION",

@@ -235,7 +235,7 @@ impl Draft {
         Self {
             fact: package.clone(),
             cataloger: file.facts.cataloger.clone(),
-            evidence: vec![Evidence { path, layer: Some(file.layer) }],
+            evidence: vec![Evidence { path, text: package.said.clone(), layer: Some(file.layer) }],
             introduced: file.layer,
             node: file.node,
             provides: Vec::new(),
@@ -248,7 +248,7 @@ impl Draft {
             name: &self.fact.name,
             version: &self.fact.version,
             arch: self.fact.arch.as_deref(),
-            distro,
+            distro: distro.filter(|_| self.fact.kind.is_os()),
             source: self.fact.source.as_ref(),
             module: self.fact.module.as_deref(),
         })

@@ -65,6 +65,9 @@ pub struct PackageFact {
     /// The path inside the archive that holds it, joined with `!/`; none when the file itself is the evidence.
     #[serde(default)]
     pub inside: Option<String>,
+    /// The words in the file that say so, where it is no metadata of a package.
+    #[serde(default)]
+    pub said: Option<String>,
     /// Needed for development or tests only.
     #[serde(default)]
     pub development: bool,
@@ -94,6 +97,7 @@ impl PackageFact {
             requires: Vec::new(),
             files: Vec::new(),
             inside: None,
+            said: None,
             development: false,
             direct: false,
             claimed: false,

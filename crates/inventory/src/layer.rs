@@ -88,6 +88,7 @@ pub struct LayerReader<'a> {
     facts: LayerFacts,
     gaps_left_out: u64,
     buffer: Vec<u8>,
+    pins: bool,
     missed: Vec<MissedLink>,
     /// Paths of the files that a cataloger has read, so that each link costs one look-up.
     parsed: HashSet<String>,
@@ -102,9 +103,16 @@ impl<'a> LayerReader<'a> {
             facts: LayerFacts::default(),
             gaps_left_out: 0,
             buffer: Vec::new(),
+            pins: true,
             missed: Vec::new(),
             parsed: HashSet::new(),
         }
+    }
+
+    /// The same reader, but for no integrity model: files are not hashed, and of those that lie on disk only what a
+    /// parser asks for is read.
+    pub fn without_digests(self) -> Self {
+        Self { pins: false, ..self }
     }
 
     /// Takes a directory.
@@ -169,7 +177,7 @@ impl<'a> LayerReader<'a> {
         let head_size = read_up_to(content.stream, &mut head)?;
         let head = &head[..head_size];
         let about = FileHead { path: &text, mode, size, head };
-        let kind = pinned::kind_of(&about);
+        let kind = pinned::kind_of(&about).filter(|_| self.pins);
         let wanted: Vec<&Cataloger> = self.catalogers.iter().filter(|cataloger| (cataloger.wants)(&about)).collect();
         let entry = self.facts.entries.len();
         let mut hasher = kind.is_some().then(Sha256::new);
@@ -272,7 +280,7 @@ impl<'a> LayerReader<'a> {
         buffer.clear();
         let memory: &[u8];
         let bytes: &dyn ReadAt = match content.random {
-            Some(random) if size > MEMORY_BYTES_MAX => {
+            Some(random) if size > MEMORY_BYTES_MAX || !self.pins => {
                 if let Some(hasher) = hasher {
                     hash_rest(content.stream, hasher)?;
                 }

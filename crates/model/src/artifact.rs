@@ -1,4 +1,4 @@
-//! What is scanned: an image with its layers, a container, a file tree, or somebody's bill of materials.
+//! What is scanned: an image with its layers, a container, a file tree, a running machine, or somebody's bill of materials.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::host::Host;
 
 /// One scanned thing and what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +49,9 @@ pub struct Artifact {
     /// none when no registry was asked or it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referrers: Option<Vec<Referrer>>,
+    /// What a host is beside its packages; none for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
 }
 
 /// A container, as its engine describes it.
@@ -92,6 +96,7 @@ impl Artifact {
             base: None,
             container: None,
             referrers: None,
+            host: None,
         }
     }
 }
@@ -106,6 +111,8 @@ pub enum ArtifactKind {
     Container,
     /// A directory: a root file system or a source tree.
     Directory,
+    /// A machine, while it runs.
+    Host,
     /// A bill of materials somebody else wrote.
     Sbom,
 }

@@ -5,6 +5,7 @@
 
 mod own;
 mod release;
+mod runtime;
 
 pub use release::{DISTRIBUTIONS, Distribution, Named, borrowed, distribution, of_distro, of_suse_product};
 
@@ -29,6 +30,9 @@ pub struct Query {
 /// could have none of an organisation's own.
 pub fn queries(package: &Package, distro: Option<&Distro>) -> Vec<Query> {
     let Some(ecosystem) = ecosystem_of(package, distro) else { return own::queries(package) };
+    if is_generic(&package.kind) {
+        return runtime::query(&package.name, &package.version).into_iter().chain(own::queries(package)).collect();
+    }
     let query = |name: &str, version: &str| Query {
         name: normalise_name(&ecosystem, name),
         ecosystem: ecosystem.clone(),
@@ -106,6 +110,11 @@ fn unsigned_kernel(source: &str) -> Option<String> {
     Some(format!("linux{flavour}"))
 }
 
+/// Software that no package manager and no ecosystem knows, by its upstream name (purl type `generic`).
+fn is_generic(kind: &PackageType) -> bool {
+    matches!(kind, PackageType::Other(kind) if kind == "generic")
+}
+
 /// The OSV ecosystem, with its release, that a package belongs to.
 pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String> {
     Some(
@@ -144,6 +153,9 @@ pub fn ecosystem_of(package: &Package, distro: Option<&Distro>) -> Option<String
             PackageType::GitHubActions => "GitHub Actions",
             PackageType::Bitnami => "Bitnami",
             PackageType::Other(kind) if kind == "dhi" => "DHI",
+            PackageType::Other(_) if is_generic(&package.kind) => {
+                return Some(runtime::query(&package.name, &package.version)?.ecosystem);
+            }
             PackageType::Other(_) => return None,
         }
         .to_owned(),
@@ -184,7 +196,9 @@ pub fn scheme_of(ecosystem: &str) -> Option<Scheme> {
         "PyPI" => Scheme::PyPi,
         "Maven" => Scheme::Maven,
         "Go" => Scheme::Golang,
-        "crates.io" | "Bitnami" | "DHI" | "SwiftURL" | "Hex" | "Pub" | "Julia" | "GitHub Actions" => Scheme::Semver,
+        "crates.io" | "Bitnami" | "DHI" | "SwiftURL" | "Hex" | "Pub" | "Julia" | "GitHub Actions" | "Linux" => {
+            Scheme::Semver
+        }
         // opam's order is Debian's, but for revisions, which opam has none of.
         "opam" => Scheme::Deb,
         "CRAN" | "Bioconductor" => Scheme::Cran,

@@ -17,6 +17,7 @@ pub mod distro;
 pub mod ecosystem;
 pub mod finding;
 pub mod gap;
+pub mod host;
 pub mod integrity;
 pub mod inventory;
 pub mod package;

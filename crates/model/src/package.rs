@@ -79,6 +79,9 @@ pub struct SourcePackage {
 pub struct Evidence {
     /// The path inside the artifact, without a leading slash; nested archives are joined with `!/`.
     pub path: String,
+    /// The words in the file that say so, where it is no metadata of a package: `nginx version: nginx/1.22.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// The layer whose copy of the path is in force; none where there are no layers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<u32>,

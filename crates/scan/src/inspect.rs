@@ -68,6 +68,7 @@ pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, 
         Target::Sbom(path) => bill_of_materials(target, path),
         Target::Dir(path) => directory(target, path, options),
         Target::Container(name) => container(target, name, options),
+        Target::Host => host(target, options),
         _ => match source::locate(target, &options.source)? {
             None => image(target, options),
             Some(Located { target: located, note }) => {
@@ -142,6 +143,14 @@ fn container(target: &Target, name: &str, options: &InspectOptions) -> Result<In
     let Found { artifact, assembled, changes, .. } = found;
     let Assembled { inventory, integrity } = assembled;
     Ok(Inspection { artifact, inventory, taken_from: None, changes, integrity: IntegrityFiles::Here(integrity) })
+}
+
+fn host(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    let read = walk::host::read_host(Path::new("/"), &image_catalogers(), &spool(options))?;
+    let Assembled { inventory, integrity } = assemble(&[read.facts], Stacking { layered: false, base_layers: None });
+    let mut artifact = Artifact::new(target.to_string(), ArtifactKind::Host);
+    artifact.host = Some(walk::host::describe(read.seen, &inventory));
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
 }
 
 fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {

@@ -37,6 +37,8 @@ pub enum Target {
     Container(String),
     /// A root file system or a source tree: `dir:PATH`.
     Dir(PathBuf),
+    /// This machine, as it runs: `host:`.
+    Host,
     /// A bill of materials: `sbom:FILE`.
     Sbom(PathBuf),
 }
@@ -209,6 +211,8 @@ impl Target {
             Some(("oci-dir", rest)) => return Ok(Self::OciDir(located(text, rest, "directory")?)),
             Some(("oci-archive", rest)) => return Ok(Self::OciArchive(located(text, rest, "file")?)),
             Some(("container", rest)) => return container(text, rest),
+            // An image may be called `host`, but not have an empty tag.
+            Some(("host", "")) => return Ok(Self::Host),
             Some(("dir", rest)) => return Ok(Self::Dir(path(rest, "directory")?)),
             Some(("sbom", rest)) => return Ok(Self::Sbom(path(rest, "file")?)),
             Some((prefix, rest)) => {
@@ -311,6 +315,7 @@ impl fmt::Display for Target {
             Self::OciArchive(located) => write!(f, "oci-archive:{located}"),
             Self::Container(name) => write!(f, "container:{name}"),
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Host => f.write_str("host:"),
             Self::Sbom(path) => write!(f, "sbom:{}", path.display()),
         }
     }
@@ -376,6 +381,8 @@ mod tests {
         check("container:web-1", "container:web-1");
         check("dir:/a:b", "dir:/a:b");
         check("sbom:s.json", "sbom:s.json");
+        check("host:", "host:");
+        check("host:1.4", "host:1.4");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! side, largest first. See [`layer`] for one layer and [`directory`] for trees on disk.
 
 pub mod directory;
+pub mod host;
 pub mod layer;
 mod overlay;
 mod stages;

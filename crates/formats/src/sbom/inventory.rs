@@ -82,7 +82,7 @@ impl Builder {
         let evidence: Vec<Evidence> = component
             .paths
             .iter()
-            .map(|path| Evidence { path: path.trim_start_matches('/').to_owned(), layer })
+            .map(|path| Evidence { path: path.trim_start_matches('/').to_owned(), text: None, layer })
             .collect();
         let mut package = Package {
             id: PackageId(u32::try_from(self.packages.len()).unwrap_or(u32::MAX)),

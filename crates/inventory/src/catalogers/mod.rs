@@ -32,6 +32,7 @@ mod pear;
 mod perl;
 mod python;
 mod r;
+mod runtime;
 mod rust_binary;
 mod sbom;
 mod wordpress;
@@ -54,6 +55,7 @@ pub const ALL: &[Cataloger] = &[
     python::CATALOGER,
     java::CATALOGER,
     go_binary::CATALOGER,
+    runtime::CATALOGER,
     rust_binary::CATALOGER,
     composer::CATALOGER,
     conda::CATALOGER,

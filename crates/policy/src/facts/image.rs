@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         "image.kind",
         FactType::String,
         |v| Value::String(kind(artifact(v))),
-        "`image`, `container`, `directory` or `sbom`.",
+        "`image`, `container`, `directory`, `host` or `sbom`.",
     ),
     fact(
         "image.user",
@@ -82,6 +82,7 @@ fn kind(artifact: &Artifact) -> &'static str {
         ArtifactKind::Image => "image",
         ArtifactKind::Container => "container",
         ArtifactKind::Directory => "directory",
+        ArtifactKind::Host => "host",
         ArtifactKind::Sbom => "sbom",
     }
 }

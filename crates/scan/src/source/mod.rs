@@ -162,7 +162,9 @@ pub fn open(target: &Target, options: &SourceOptions) -> Result<OpenImage, Sourc
         Target::DockerArchive(located) => docker_archive::open(text, located, options),
         Target::OciDir(located) => oci_layout::open_dir(text, located, options),
         Target::OciArchive(located) => oci_layout::open_archive(text, located, options),
-        Target::Dir(_) | Target::Sbom(_) | Target::Container(_) => Err(SourceError::NoLayers { target: text }),
+        Target::Dir(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
+            Err(SourceError::NoLayers { target: text })
+        }
     }
 }
 
@@ -186,7 +188,7 @@ pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, Sourc
         Target::Registry(reference) => registry::identify(reference, options)?,
         Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options)?,
         Target::OciDir(_) => open(target, options)?.identity,
-        Target::Dir(_) | Target::Sbom(_) | Target::Container(_) => {
+        Target::Dir(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
             return Err(SourceError::NoLayers { target: target.to_string() });
         }
     };

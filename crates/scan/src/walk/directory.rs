@@ -231,9 +231,10 @@ impl Walk<'_> {
     }
 }
 
-struct OnDisk<'a> {
-    file: &'a File,
-    size: u64,
+/// A file's bytes where they lie.
+pub(super) struct OnDisk<'a> {
+    pub(super) file: &'a File,
+    pub(super) size: u64,
 }
 
 impl ReadAt for OnDisk<'_> {
