@@ -54,15 +54,8 @@ pub(super) fn parse(text: &str) -> Parsed {
         ids.push(id);
     }
     for (entry, id) in lock.package.iter().zip(ids) {
-        for name in entry.dependencies.iter().map(|dependency| requirement_name(dependency)) {
-            match (id, versions.one(name, None)) {
-                // With extras it needs itself.
-                (Some(id), Some(needed)) if id != needed => packages.need(id, needed),
-                (Some(id), None) if versions.of(name).next().is_some() => packages.need_some(id, name),
-                (None, Some(needed)) => packages.mark_direct(needed),
-                _ => {}
-            }
-        }
+        let names = entry.dependencies.iter().map(|dependency| requirement_name(dependency));
+        names.for_each(|name| versions.link(&mut packages, id, name, None));
     }
     packages.mark_unneeded_direct();
     packages.finish()

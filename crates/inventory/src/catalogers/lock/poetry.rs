@@ -74,15 +74,7 @@ pub(super) fn parse(text: &str) -> Parsed {
         ids.push(id);
     }
     for (entry, id) in lock.package.iter().zip(ids) {
-        for name in entry.dependencies.keys() {
-            match (id, versions.one(name, None)) {
-                (Some(id), Some(needed)) => packages.need(id, needed),
-                // Markers choose between the locked versions, or an extra that is not installed would need it.
-                (Some(id), None) if versions.of(name).next().is_some() => packages.need_some(id, name),
-                (None, Some(needed)) => packages.mark_direct(needed),
-                _ => {}
-            }
-        }
+        entry.dependencies.keys().for_each(|name| versions.link(&mut packages, id, name, None));
     }
     packages.mark_unneeded_direct();
     packages.finish()

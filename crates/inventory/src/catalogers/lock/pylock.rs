@@ -75,14 +75,12 @@ pub(super) fn parse(text: &str) -> Parsed {
         id.into_iter().for_each(|id| versions.insert(&entry.name, entry.version.as_deref().unwrap_or_default(), id));
         ids.push(id);
     }
-    for (entry, id) in lock.packages.iter().zip(ids) {
-        for (name, version) in entry.dependencies.iter().filter_map(|d| Some((d.name.as_deref()?, &d.version))) {
-            match (id, versions.one(name, version.as_deref())) {
-                (Some(id), Some(needed)) => packages.need(id, needed),
-                (Some(id), None) if versions.of(name).next().is_some() => packages.need_some(id, name),
-                (None, Some(needed)) => packages.mark_direct(needed),
-                _ => {}
-            }
+    // A commit without a version is no package, but not the project either.
+    let known = lock.packages.iter().zip(ids).filter(|(entry, id)| id.is_some() || entry.directory.is_some());
+    for (entry, id) in known {
+        for dependency in &entry.dependencies {
+            let name = dependency.name.as_deref().unwrap_or_default();
+            versions.link(&mut packages, id, name, dependency.version.as_deref());
         }
     }
     if lock.packages.iter().any(|entry| !entry.dependencies.is_empty()) {

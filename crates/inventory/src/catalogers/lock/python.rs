@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::packages::Id;
+use super::packages::{Id, Packages};
 use model::ecosystem::normalise_name;
 
 /// How many versions of one package are taken for what another needs; markers seldom choose between more than three.
@@ -20,6 +20,19 @@ impl Versions {
     /// The locked versions of a package, at most [`VERSIONS_MAX`]. Several are locked when markers choose between them.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = Id> {
         self.0.get(&normalise_name("PyPI", name)).into_iter().flatten().map(|(_, id)| *id).take(VERSIONS_MAX)
+    }
+
+    /// Notes that `from`, or the project itself, needs a package, if it is locked. Where several versions are and none is
+    /// named, markers choose between them; what only an extra that is not installed would need is not locked.
+    pub(super) fn link(&self, packages: &mut Packages, from: Option<Id>, name: &str, version: Option<&str>) {
+        match (from, self.one(name, version)) {
+            // With extras it needs itself.
+            (Some(from), Some(needed)) if from == needed => {}
+            (Some(from), Some(needed)) => packages.need(from, needed),
+            (Some(from), None) if self.of(name).next().is_some() => packages.need_some(from, name),
+            (None, Some(needed)) => packages.mark_direct(needed),
+            _ => {}
+        }
     }
 
     /// The locked version of a package: the one named, or the only one.
