@@ -11,8 +11,8 @@ use inventory::content::MemorySpool;
 use inventory::tar::TarReader;
 use model::advisory::Advisories as _;
 use model::version::Scheme;
-use scan::source::SourceOptions;
-use scan::target::{Reference, Target as ScanTarget};
+use scan::source::{Mirror, SourceOptions};
+use scan::target::{Pattern, Reference, Target as ScanTarget};
 
 /// Seeds longer than this are cut: mutating them would take longer than parsing.
 const SEED_BYTES_MAX: usize = 512 << 10;
@@ -74,6 +74,8 @@ pub(crate) fn all() -> Vec<Target> {
         target("oci-index", &[], &[OCI_INDEX], |bytes| image("oci-archive", "index.json", bytes)),
         target("reference", &[], REFERENCES, |bytes| drop(text(bytes).parse::<Reference>())),
         target("target", &[], REFERENCES, |bytes| drop(text(bytes).parse::<ScanTarget>())),
+        target("pattern", &[], PATTERNS, |bytes| drop(Pattern::parse(&text(bytes)))),
+        target("mirror", &[], MIRRORS, |bytes| drop(text(bytes).parse::<Mirror>())),
         target("challenge", &[], CHALLENGES, |bytes| _ = scan::source::understands_challenge(bytes)),
         target("engine", &[], DESCRIPTIONS, |bytes| _ = engines::understands(bytes)),
         target("sbom", &["formats/syft.cdx.json", "formats/syft.spdx.json"], &[], |bytes| {
@@ -400,6 +402,10 @@ fn read_all(path: &Path, seeds: &mut Vec<Vec<u8>>) {
 const MANIFEST: &str = r#"[{"Config":"c.json","RepoTags":["shop:1.4"],"Layers":["l.tar"]}]"#;
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","config":{"User":"1","Env":["A=b"],"Entrypoint":["/a"],"ExposedPorts":{"80/tcp":{}},"Labels":{"a":"b"}},"history":[{"created":"2024-01-01T00:00:00Z","created_by":"RUN x"},{"empty_layer":true}],"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#;
 const OCI_INDEX: &str = r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":7,"annotations":{"org.opencontainers.image.ref.name":"1.4"},"platform":{"architecture":"amd64","os":"linux"}}]}"#;
+const PATTERNS: &[&str] = &["registry.example/team/*:v1.*", "registry:debian:1?", "localhost:5000/**:*"];
+
+const MIRRORS: &[&str] = &["docker.io=mirror.example:5000/hub", "docker.io/library=https://mirror.example"];
+
 const REFERENCES: &[&str] = &[
     "debian:12",
     "registry:localhost:5000/a/b:1@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",

@@ -33,6 +33,8 @@ pub const TESTS: &[Tool] = &[
     tool("umoci", "umoci"),
     tool("htpasswd", "apache2-utils"),
     tool("openssl", "openssl"),
+    tool("tinyproxy", "tinyproxy-bin"),
+    tool("git", "git"),
     tool("gzip", "gzip"),
     tool("xz", "xz-utils"),
     tool("zstd", "zstd"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::finding::Severity;
+use scan::source::Mirror;
 
 pub(crate) use crate::output::{Output, OutputParser};
 
@@ -11,6 +12,10 @@ pub(crate) use crate::output::{Output, OutputParser};
 #[derive(Debug, Parser)]
 #[command(name = "dogwatch", version, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// Where to keep what was found, so that no layer is read twice. May be shared, also by machines [default: in the home
+    /// directory].
+    #[arg(long, value_name = "DIR", global = true, env = "DOGWATCH_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -30,6 +35,9 @@ pub(crate) enum Command {
     /// Registers base images, so that packages they bring are told from the application's.
     #[command(subcommand)]
     Bases(BasesCommand),
+    /// Shows or empties what earlier scans left.
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Prints what makes a shell complete this command's words.
     Completions {
         /// Which shell.
@@ -40,6 +48,14 @@ pub(crate) enum Command {
         /// The directory to write them into.
         directory: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Says where it is and how much it holds.
+    Status,
+    /// Removes all of it.
+    Clear,
 }
 
 /// How to get at what is scanned.
@@ -60,13 +76,21 @@ pub(crate) struct SourceArguments {
     /// Trust the certificates in this PEM file when talking to registries.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Look for a registry's images in a mirror first: `docker.io=mirror.example[/PATH]`. May be repeated; those in Docker's
+    /// and the containers tools' configuration are known.
+    #[arg(long, value_name = "REGISTRY=MIRROR", env = "DOGWATCH_REGISTRY_MIRROR", value_delimiter = ',')]
+    pub(crate) registry_mirror: Vec<Mirror>,
+    /// Send a registry at most so many requests per second.
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArguments {
     /// Images that Docker, Podman or containerd has here, else in their registry; or `docker:REF`, `podman:REF`,
-    /// `containerd:REF`, `registry:REF`, `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`, `sbom:FILE`;
-    /// or `container:NAME` for a container and what it changed since it was made; or `host:` for this machine.
+    /// `containerd:REF`, `registry:REF`, `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`,
+    /// `git:PATH|URL`, `sbom:FILE`; or `container:NAME` for a container and what it changed since it was made; or `host:` for this
+    /// machine; `registry.example/team/*:v1.*` stands for every image of a registry that matches.
     #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
     pub(crate) targets: Vec<String>,
     /// Also scan the targets in this file, one a line; `-` reads them from stdin.
@@ -75,6 +99,12 @@ pub(crate) struct ScanArguments {
     /// How many of several targets to scan at once [default: the number of cores, at most 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) jobs: Option<u8>,
+    /// Scan at most so many images of a pattern [default: 500].
+    #[arg(long, value_name = "N")]
+    pub(crate) max_images: Option<usize>,
+    /// Scan at most so many tags of each repository of a pattern, the newest versions first.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tags: Option<usize>,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
     /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
@@ -309,6 +339,11 @@ pub(crate) enum BasesCommand {
     },
     /// Lists the registered bases.
     List,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=10_000.0).contains(rate));
+    rate.ok_or_else(|| "use a number of requests per second, 0.01 to 10000".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod bases;
+pub(crate) mod cache;
 pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod sbom;
@@ -12,12 +13,13 @@ mod targets;
 pub(crate) mod update;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
 use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
-use ::scan::source::{Platform, RegistryOptions, SourceOptions};
+use ::scan::source::{Mirror, Pace, Platform, RegistryOptions, Shared, SourceOptions};
 use ::scan::target::Target;
 use anyhow::Context;
 
@@ -30,6 +32,10 @@ fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
     let target: Target = text
         .parse()
         .map_err(|error: ::scan::target::TargetError| Failure { hint: error.hint(), error: error.into() })?;
+    if arguments.offline && matches!(target, Target::GitUrl(_)) {
+        let hint = "clone it yourself and scan the working tree: `git:PATH`".to_owned();
+        return Err(anyhow::anyhow!("`{text}` is elsewhere, and `--offline` forbids the network")).hint(Some(hint));
+    }
     if arguments.offline && matches!(target, Target::Registry(_)) {
         let hint = "save the image to a file and scan that: `docker-archive:FILE`, `oci-dir:DIR`".to_owned();
         return Err(anyhow::anyhow!("`{text}` is in a registry, and `--offline` forbids the network")).hint(Some(hint));
@@ -43,6 +49,8 @@ fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failur
     let registry = RegistryOptions {
         ca_file: arguments.ca_file.clone(),
         insecure_http: arguments.insecure_http,
+        mirrors: arguments.registry_mirror.iter().cloned().chain(Mirror::configured()).collect(),
+        shared: Arc::new(Shared::new(arguments.rate.map_or_else(Pace::default, Pace::per_second))),
         ..RegistryOptions::default()
     };
     let cache = paths::cache().filter(|_| !arguments.no_cache).map(|root| Cache::new(root, &image_catalogers()));

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
     };
+    paths::use_cache(cli.cache_dir);
     match std::panic::catch_unwind(|| run(cli.command)) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => console::failure(&error),
@@ -36,6 +37,7 @@ fn run(command: Command) -> Result<u8, console::Failure> {
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
+        Command::Cache(command) => commands::cache::run(command),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { directory } => commands::manual::pages(&directory),
     }

@@ -1,13 +1,25 @@
 //! Where the user's files are, by the XDG base directory specification.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use etcetera::BaseStrategy;
 
-/// `$XDG_CACHE_HOME/dogwatch`: may be deleted at any time. `DOGWATCH_CACHE_DIR` takes its place.
+/// What `--cache-dir` or `DOGWATCH_CACHE_DIR` said, once for the whole run.
+static CACHE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes the place of the user's own cache.
+pub(crate) fn use_cache(directory: Option<PathBuf>) {
+    if let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) {
+        // Called once, before anybody asks.
+        let _ = CACHE.set(directory);
+    }
+}
+
+/// `$XDG_CACHE_HOME/dogwatch`, or what the user named: may be deleted at any time.
 pub(crate) fn cache() -> Option<PathBuf> {
-    if let Some(directory) = std::env::var_os("DOGWATCH_CACHE_DIR").filter(|directory| !directory.is_empty()) {
-        return Some(directory.into());
+    if let Some(directory) = CACHE.get() {
+        return Some(directory.clone());
     }
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("dogwatch"))
 }

@@ -81,6 +81,7 @@ fn run(report: &ScanReport) -> Value {
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": { ROOT: { "description": { "text": "The root of the scanned file tree." } } },
         "invocations": [invocation(report)],
+        "versionControlProvenance": version_control(report),
         "results": results(report, &rule_index),
         "properties": run_properties(report),
     }))
@@ -314,6 +315,17 @@ fn suppressions(exceptions: &[&ExceptionUse]) -> Vec<Value> {
         .map(|e| json!({ "kind": "external", "status": "accepted", "justification": why(e), "properties": { "exception": e.id } }))
         .collect()
 }
+
+/// SARIF wants an address, so a working tree without one is not named here.
+fn version_control(report: &ScanReport) -> Option<Value> {
+    let tree = report.artifact.working_tree.as_ref()?;
+    let address = tree.remote.as_deref().filter(|remote| remote.starts_with("https://"))?;
+    let uri = utf8_percent_encode(address, PATH_OF_ADDRESS).to_string();
+    Some(json!([{ "repositoryUri": uri, "revisionId": tree.commit, "branch": tree.branch }]))
+}
+
+/// What an address has anyway stays as it is.
+const PATH_OF_ADDRESS: &AsciiSet = &PATH.remove(b':').remove(b'?').remove(b'=').remove(b'&').remove(b'%');
 
 fn run_properties(report: &ScanReport) -> Value {
     json!({

@@ -78,6 +78,7 @@ fn header(page: &mut Page, report: &ScanReport) {
     }
     facts.extend(artifact.container.as_ref().map(|container| piece(words::container(container), PLAIN)));
     facts.extend(artifact.platform.as_deref().map(|platform| piece(printable(platform), PLAIN)));
+    facts.extend(artifact.working_tree.iter().filter_map(words::commit).map(|commit| piece(commit, PLAIN)));
     facts.extend(artifact.base.as_ref().map(|base| piece(format!("on base {}", printable(&base.name)), PLAIN)));
     if !facts.is_empty() {
         page.hanging(6, 6, &facts);

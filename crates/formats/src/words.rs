@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::artifact::{Artifact, Container, Origin};
+use model::artifact::{Artifact, Container, Origin, WorkingTree};
 use model::finding::{Finding, Fix, Severity};
 use model::package::Package;
 use model::report::ScanReport;
@@ -109,6 +109,13 @@ pub(crate) fn database_of_id(id: &str) -> &'static str {
         "RHSA" | "RHBA" | "RHEA" => "Red Hat Security Data",
         _ => "OSV",
     }
+}
+
+/// `commit 0123456789ab on main, changed since`; none before the first commit.
+pub(crate) fn commit(tree: &WorkingTree) -> Option<String> {
+    let commit = printable(tree.commit.as_deref()?.get(..12)?).into_owned();
+    let branch = tree.branch.iter().map(|branch| format!(" on {}", printable(branch))).collect::<String>();
+    Some(format!("commit {commit}{branch}{}", if tree.dirty == Some(true) { ", changed since" } else { "" }))
 }
 
 /// The verdict in one word.

@@ -52,6 +52,27 @@ pub struct Artifact {
     /// What a host is beside its packages; none for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
+    /// The git working tree that it is; none for any other artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_tree: Option<WorkingTree>,
+}
+
+/// The git working tree that a directory is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct WorkingTree {
+    /// The commit that is checked out; none before the first, or where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The branch that is checked out, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Where `origin` is, without credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// Whether tracked files are others than the commit's, as far as the index says; none where that could not be told.
+    /// What is checked out inside (submodules) does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirty: Option<bool>,
 }
 
 /// A container, as its engine describes it.
@@ -97,6 +118,7 @@ impl Artifact {
             container: None,
             referrers: None,
             host: None,
+            working_tree: None,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Entries are files that are written once, under digests computed here, by rename: readers need no lock, two scans may
 //! write the same entry, and a crash or a full disk leaves at worst a temporary file. An entry that cannot be read (cut,
-//! damaged, of another version) is simply not there.
+//! damaged, of another version) is simply not there. So several processes, and machines that share a file system with an
+//! atomic rename, may share one cache. They must trust each other: who can write here can make layers look clean.
 //!
 //! ```text
 //! <root>/layers/<catalogers>/<diff id>        what is in a layer
@@ -10,11 +11,15 @@
 //! <root>/inventories/<catalogers>/<key>       the assembled inventory of a chain of layers
 //! <root>/integrity/<catalogers>/<key>         its integrity model
 //! <root>/verified/<key>                       the digests of an unchanged range of a file
+//! <root>/spool/                               unnamed temporary files
+//! <root>/CACHEDIR.TAG                         tells backups that nothing here is worth keeping
 //! ```
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use inventory::cataloger::Cataloger;
@@ -26,20 +31,75 @@ use sha2::{Digest as _, Sha256};
 const FORMAT: &str = "1";
 
 /// The cache is brought below this size when it has grown beyond: a few hundred images' worth.
-const CACHE_BYTES_MAX: u64 = 2 << 30;
+pub const CACHE_BYTES_MAX: u64 = 2 << 30;
 
 /// The largest entry that is read: a layer of 16 million entries stays below it.
 const ENTRY_BYTES_MAX: u64 = 4 << 30;
+
+/// Source: the Cache Directory Tagging Specification, of which the first 43 bytes are the signature.
+const TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# What dogwatch remembers. It may be deleted at any time.\n";
 
 /// A cache below one directory.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
     catalogers: String,
+    /// What threads of this process work on.
+    busy: Arc<Busy>,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    keys: Mutex<HashSet<String>>,
+    changed: Condvar,
+}
+
+/// Keeps other threads from working on the same entry until it is dropped.
+#[derive(Debug)]
+pub struct Alone<'a> {
+    busy: &'a Busy,
+    key: String,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.busy.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.busy.changed.notify_all();
+    }
+}
+
+/// How much a cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Number of entries.
+    pub entries: u64,
+    /// Their size on disk.
+    pub bytes: u64,
+}
+
+/// Why a cache could not be emptied.
+#[derive(Debug, thiserror::Error)]
+pub enum ClearError {
+    /// Somebody else's directory, as far as we can tell.
+    #[error("`{path}` has no `CACHEDIR.TAG` of ours, so it may be no cache")]
+    NotACache {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Something in it could not be removed.
+    #[error("`{path}` cannot be removed")]
+    Remove {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// The kinds of entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// What is in a layer, by diff id.
     Layer,
@@ -53,6 +113,22 @@ pub enum Kind {
     Verified,
 }
 
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Layer, Self::Target, Self::Inventory, Self::Integrity, Self::Verified];
+
+    /// The directory of its entries.
+    pub fn directory(self) -> &'static str {
+        match self {
+            Self::Layer => "layers",
+            Self::Target => "targets",
+            Self::Inventory => "inventories",
+            Self::Integrity => "integrity",
+            Self::Verified => "verified",
+        }
+    }
+}
+
 impl Cache {
     /// A cache below `root` for facts found by these catalogers. Nothing is created before the first write.
     pub fn new(root: impl Into<PathBuf>, catalogers: &[Cataloger]) -> Self {
@@ -60,7 +136,21 @@ impl Cache {
             catalogers.iter().map(|cataloger| format!("{}={}", cataloger.name, cataloger.version)).collect();
         names.sort();
         let catalogers = key(&[FORMAT, env!("CARGO_PKG_VERSION"), &names.join(",")]);
-        Self { root: root.into(), catalogers: catalogers[..16].to_owned() }
+        Self { root: root.into(), catalogers: catalogers[..16].to_owned(), busy: Arc::default() }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Waits until no other thread of this process works on the entry. One thread may hold only one.
+    pub fn alone(&self, key: &str) -> Alone<'_> {
+        let keys = self.busy.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = |keys: &mut HashSet<String>| keys.contains(key);
+        let mut keys = self.busy.changed.wait_while(keys, is_busy).unwrap_or_else(PoisonError::into_inner);
+        keys.insert(key.to_owned());
+        Alone { busy: &self.busy, key: key.to_owned() }
     }
 
     /// A directory on the same disk for temporary files.
@@ -84,6 +174,10 @@ impl Cache {
         let path = self.path(kind, key);
         let directory = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(directory)?;
+        let tag = self.root.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            fs::write(tag, TAG)?;
+        }
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         let mut encoder = zstd::stream::write::Encoder::new(&mut file, 1)?;
         encoder.include_checksum(true)?;
@@ -96,8 +190,8 @@ impl Cache {
     /// Removes the entries longest not written until the cache is within its bound. Called after new layers were written.
     pub fn prune(&self) -> io::Result<()> {
         let mut entries = Vec::new();
-        for kind in ["layers", "targets", "inventories", "integrity", "verified"] {
-            collect(&self.root.join(kind), &mut entries)?;
+        for kind in Kind::ALL {
+            collect(&self.root.join(kind.directory()), &mut entries)?;
         }
         let mut total: u64 = entries.iter().map(|entry: &(SystemTime, u64, PathBuf)| entry.1).sum();
         entries.sort();
@@ -111,15 +205,39 @@ impl Cache {
         Ok(())
     }
 
+    /// How much it holds of a kind, whatever version wrote it.
+    pub fn usage(&self, kind: Kind) -> Usage {
+        let mut entries = Vec::new();
+        // A directory that cannot be listed holds nothing that could be used.
+        collect(&self.root.join(kind.directory()), &mut entries).ok();
+        Usage { entries: entries.len() as u64, bytes: entries.iter().map(|entry| entry.1).sum() }
+    }
+
+    /// Removes all entries. Scans that run meanwhile lose time, nothing else.
+    pub fn clear(&self) -> Result<(), ClearError> {
+        let tag = self.root.join("CACHEDIR.TAG");
+        if !fs::read_to_string(tag).is_ok_and(|tag| tag == TAG) {
+            return Err(ClearError::NotACache { path: self.root.clone() });
+        }
+        for kind in Kind::ALL {
+            let path = self.root.join(kind.directory());
+            match fs::remove_dir_all(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(ClearError::Remove { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, kind: Kind, key: &str) -> PathBuf {
-        let name = match kind {
-            Kind::Layer => "layers",
-            Kind::Target => "targets",
-            Kind::Inventory => "inventories",
-            Kind::Integrity => "integrity",
-            Kind::Verified => return self.root.join("verified").join(key),
-        };
-        self.root.join(name).join(&self.catalogers).join(key)
+        let directory = self.root.join(kind.directory());
+        match kind {
+            // What was verified does not depend on who reads it.
+            Kind::Verified => directory.join(key),
+            _ => directory.join(&self.catalogers).join(key),
+        }
     }
 }
 

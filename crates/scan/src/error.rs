@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::container::ContainerError;
-use crate::source::SourceError;
+use crate::source::{GitError, SourceError};
 use crate::walk::directory::DirectoryError;
 use crate::walk::layer::LayerError;
 
@@ -20,6 +20,9 @@ pub enum ScanError {
     /// The container could not be looked into.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// The git working tree could not be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// The directory could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -55,6 +58,7 @@ impl ScanError {
         match self {
             Self::Source(error) => error.hint(),
             Self::Container(error) => error.hint(),
+            Self::Git(error) => error.hint(),
             Self::Layer(LayerError::WrongDigest { .. }) => {
                 Some("the image was damaged or tampered with: fetch it again".into())
             }

@@ -1,7 +1,8 @@
 //! From a target to its inventory, each layer read once, ever.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use formats::sbom::SBOM_BYTES_MAX;
 use inventory::assemble::{Assembled, Stacking, assemble, origin};
@@ -67,6 +68,10 @@ pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, 
     match target {
         Target::Sbom(path) => bill_of_materials(target, path),
         Target::Dir(path) => directory(target, path, options),
+        Target::Git(path) => working_tree(target, path, options),
+        Target::GitUrl(url) => {
+            working_tree(target, source::git::clone(url, &spool_directory(options))?.path(), options)
+        }
         Target::Container(name) => container(target, name, options),
         Target::Host => host(target, options),
         _ => match source::locate(target, &options.source)? {
@@ -153,6 +158,17 @@ fn host(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanErr
     Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
 }
 
+/// What git tracks and what it does not ignore, in the working tree and those inside it.
+fn working_tree(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    let contents = source::git::contents(path)?;
+    let facts = walk::directory::read_listed(path, &contents.listing, catalogers::ALL, &spool(options))?;
+    let Assembled { mut inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
+    inventory.gaps.extend(contents.gaps);
+    let mut artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
+    artifact.working_tree = Some(contents.state);
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
+}
+
 fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
     if let (Some(cache), Some(known)) = (&options.cache, known(target, options))
         && let Some(key) = target_key(target, &known.identity)
@@ -164,12 +180,15 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
             return Ok(inspection);
         }
     }
+    let before = SystemTime::now();
     let opened = source::open(target, &options.source)?;
+    // An archive written a moment ago may be written again without looking any different, so it is not recognised by that.
+    let is_settled = opened.identity.is_settled_at(before);
     let mut artifact = opened.artifact;
     let read = read_layers(&opened.layers, options)?;
     artifact.layers = read.iter().map(|read| read.layer.clone()).collect();
     artifact.referrers = referrers(target, &artifact, options);
-    if let (Some(cache), Some(key)) = (&options.cache, target_key(target, &opened.identity)) {
+    if let (Some(cache), Some(key), true) = (&options.cache, target_key(target, &opened.identity), is_settled) {
         cache.put(Kind::Target, &key, &artifact).ok();
     }
     let artifact = with_base(artifact, &options.bases);
@@ -207,7 +226,11 @@ fn target_key(target: &Target, identity: &SourceIdentity) -> Option<String> {
         SourceIdentity::Engine { .. } => String::new(),
         _ => target.to_string(),
     };
-    Some(key(&[&name, &serde_json::to_string(identity).ok()?]))
+    let machine = match identity {
+        SourceIdentity::Files { .. } => source::machine(),
+        _ => "",
+    };
+    Some(key(&[&name, &serde_json::to_string(identity).ok()?, machine]))
 }
 
 fn known_inventory(artifact: Artifact, cache: &Cache) -> Option<Inspection> {
@@ -256,6 +279,8 @@ fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<Know
         cache: options.cache.as_ref(),
     };
     let read = |blob: &LayerBlob| -> Result<KnownLayer, LayerError> {
+        // Targets scanned side by side share layers: whoever comes second waits, and finds what the first one found.
+        let _alone = options.cache.as_ref().map(|cache| cache.alone(&blob.expected_diff_id.hex()));
         let CachedLayer { size, facts } = match reading.known(blob)? {
             Some(known) => known,
             None => reading.fresh(blob)?,
@@ -320,6 +345,10 @@ fn verified_key(blob: &LayerBlob, stamp: &str) -> String {
 }
 
 fn spool(options: &InspectOptions) -> TempSpool {
+    TempSpool::new(spool_directory(options))
+}
+
+fn spool_directory(options: &InspectOptions) -> PathBuf {
     let on_cache_disk = options.cache.as_ref().and_then(|cache| cache.spool_directory().ok());
-    TempSpool::new(on_cache_disk.unwrap_or_else(std::env::temp_dir))
+    on_cache_disk.unwrap_or_else(std::env::temp_dir)
 }

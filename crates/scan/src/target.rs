@@ -6,6 +6,8 @@
 //! directory `app` would answer the wrong question; the hint names the prefix that was probably meant, and
 //! `registry:app` always means the image in the registry.
 
+mod git_url;
+mod pattern;
 mod reference;
 
 use std::fmt;
@@ -15,6 +17,9 @@ use std::str::FromStr;
 use engines::EngineKind;
 use model::digest::Digest;
 
+pub use git_url::GitUrl;
+pub use pattern::{Pattern, PatternError};
+pub(crate) use reference::is_host;
 pub use reference::{Reference, ReferenceError};
 
 /// One thing to scan.
@@ -39,6 +44,10 @@ pub enum Target {
     Dir(PathBuf),
     /// This machine, as it runs: `host:`.
     Host,
+    /// What git tracks of a working tree, and what it does not ignore: `git:PATH`.
+    Git(PathBuf),
+    /// The newest commit of a repository elsewhere: `git:https://git.example/shop.git#v1.4`.
+    GitUrl(GitUrl),
     /// A bill of materials: `sbom:FILE`.
     Sbom(PathBuf),
 }
@@ -110,6 +119,15 @@ pub enum TargetError {
     Container {
         /// What the user typed.
         text: String,
+    },
+    /// It is no address of a git repository that is used.
+    // The text is not shown: it may have a password.
+    #[error("the address after `git:` cannot be used: {detail}")]
+    GitUrl {
+        /// What the user typed.
+        text: String,
+        /// Why not.
+        detail: &'static str,
     },
     /// What follows `@` is neither a position nor a digest.
     #[error("`{selector}` in `{text}` selects no image")]
@@ -183,6 +201,7 @@ impl TargetError {
                 )
             }
             Self::Container { .. } => "`docker ps --all` and `podman ps --all` list names and ids".into(),
+            Self::GitUrl { .. } => "for example `git:https://git.example/shop.git#v1.4`".into(),
             Self::Reference { source, .. } => return source.hint(),
             Self::Selector { .. } => "after `@` comes a position counted from 0, or `sha256:` and 64 hex digits".into(),
         })
@@ -214,6 +233,11 @@ impl Target {
             // An image may be called `host`, but not have an empty tag.
             Some(("host", "")) => return Ok(Self::Host),
             Some(("dir", rest)) => return Ok(Self::Dir(path(rest, "directory")?)),
+            Some(("git", rest)) if rest.contains("://") => {
+                let wrong = |detail| TargetError::GitUrl { text: text.into(), detail };
+                return GitUrl::parse(rest).map(Self::GitUrl).map_err(wrong);
+            }
+            Some(("git", rest)) => return Ok(Self::Git(path(rest, "directory")?)),
             Some(("sbom", rest)) => return Ok(Self::Sbom(path(rest, "file")?)),
             Some((prefix, rest)) => {
                 if let Some(&kind) = EngineKind::ALL.iter().find(|kind| kind.prefix() == prefix) {
@@ -316,6 +340,8 @@ impl fmt::Display for Target {
             Self::Container(name) => write!(f, "container:{name}"),
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
             Self::Host => f.write_str("host:"),
+            Self::Git(path) => write!(f, "git:{}", path.display()),
+            Self::GitUrl(url) => write!(f, "git:{url}"),
             Self::Sbom(path) => write!(f, "sbom:{}", path.display()),
         }
     }
@@ -383,6 +409,9 @@ mod tests {
         check("sbom:s.json", "sbom:s.json");
         check("host:", "host:");
         check("host:1.4", "host:1.4");
+        check("git:.", "git:.");
+        check("git:https://git.example/shop.git#v1.4", "git:https://git.example/shop.git#v1.4");
+        check("git:ssh://git@git.example/shop", "git:ssh://git@git.example/shop");
     }
 
     #[test]
@@ -405,6 +434,12 @@ mod tests {
         check("podman:", "error: `podman:` names no image");
         check("", "error: `` names no image");
         check("dir:", "error: `dir:` names no directory");
+        check("git:", "error: `git:` names no directory");
+        check("git:ext::sh -c id://", "error: the address after `git:` cannot be used: only https");
+        check("git:http://git.example/a", "error: the address after `git:` cannot be used: only https");
+        check("git:https://-oProxyCommand=x/a", "error: the address after `git:` cannot be used: ");
+        check("git:https://a.example/b#-x", "error: the address after `git:` cannot be used: after `#`");
+        check("git:ssh://bob:secret@git.example/a", "error: the address after `git:` cannot be used: a password");
         check("oci-dir::x", "error: `oci-dir::x` names no directory");
         check("oci-dir:x:", "error: `` in `oci-dir:x:` selects no image");
         check("oci-dir:x:@y", "error: `@y` in `oci-dir:x:@y` selects no image | hint: after `@`");

@@ -7,6 +7,7 @@
 pub mod directory;
 pub mod host;
 pub mod layer;
+pub(crate) mod listing;
 mod overlay;
 mod stages;
 

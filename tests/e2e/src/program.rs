@@ -1,7 +1,7 @@
 //! The program under test, with a cache and data directory of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -81,6 +81,15 @@ impl User {
     /// Runs the program with this on stdin and these variables in its environment.
     pub fn run_in(&self, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Ran {
         use std::io::Write;
+        let mut child = self.start(variables, arguments);
+        child.stdin.take().expect("stdin").write_all(input.as_bytes()).ok();
+        let output = child.wait_with_output().expect("the program ends");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Starts the program and leaves the rest to the caller.
+    pub fn start(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Child {
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
         command.env("DOGWATCH_CACHE_DIR", self.path("cache")).env("DOGWATCH_DATA_DIR", self.path("data"));
@@ -88,17 +97,8 @@ impl User {
             command.env("DOGWATCH_INDEX", index());
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.envs(variables.iter().copied());
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        child.stdin.take().expect("stdin").write_all(input.as_bytes()).ok();
-        let output = child.wait_with_output().expect("the program ends");
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let command = command.envs(variables.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).spawn().expect("the program starts")
     }
 
     /// Scans and returns the report, whatever the verdict.

@@ -3,6 +3,7 @@
 mod documents;
 mod in_order;
 mod judge;
+mod patterns;
 mod several;
 
 use std::fs;
@@ -29,8 +30,9 @@ pub(super) use judge::borrowed;
 /// Scans, prints, and returns the exit code.
 pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
     let documents = Documents::load(&arguments)?;
-    let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref())?;
     let options = super::inspect_options(&arguments.source)?;
+    let expand = |text: &str| patterns::expand(text, &arguments, &options);
+    let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref(), expand)?;
     if let Targets::One(named) = &targets {
         // A target that cannot be meant is refused before anything is opened.
         super::target(&named.text, &arguments.source)?;
@@ -39,7 +41,7 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
     let scan = Scan { arguments: &arguments, documents, options, judge };
     match targets {
         Targets::One(named) => one(&scan, &named),
-        Targets::Several(targets) => several::run(&scan, &targets),
+        Targets::Several { targets, refused } => several::run(&scan, &targets, refused),
     }
 }
 

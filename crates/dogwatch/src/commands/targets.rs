@@ -31,22 +31,52 @@ pub(crate) struct Named {
 
 /// What a command line names. That it is one target is a matter of how it is written, not of how many were found: who
 /// reads the output must know its form.
-#[derive(Debug)]
 pub(crate) enum Targets {
     /// One, as an argument.
     One(Named),
-    /// Several arguments, or a list.
-    Several(Vec<Named>),
+    /// Several arguments, a pattern, or a list.
+    Several {
+        /// What can be scanned.
+        targets: Vec<Named>,
+        /// What cannot, and why.
+        refused: Vec<(String, Failure)>,
+    },
+}
+
+/// What a pattern stands for.
+pub(crate) struct Expanded {
+    /// The targets.
+    pub(crate) texts: Vec<String>,
+    /// Why these are not all.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// The targets of these arguments and of the list `from` (`-` is stdin), each once, in the order they are written.
-pub(crate) fn named(arguments: &[String], from: Option<&Path>) -> Result<Targets, Failure> {
+/// `expand` says what a pattern stands for, and nothing of other texts.
+pub(crate) fn named(
+    arguments: &[String],
+    from: Option<&Path>,
+    expand: impl Fn(&str) -> Option<Result<Expanded, Failure>>,
+) -> Result<Targets, Failure> {
     let listed = from.map(list).transpose()?;
+    let is_one = listed.is_none() && arguments.len() == 1;
+    let (mut texts, mut refused, mut patterns) = (Vec::new(), Vec::new(), 0);
+    for text in arguments.iter().chain(listed.iter().flatten()) {
+        match expand(text) {
+            None => texts.push(text.clone()),
+            Some(expanded) => {
+                patterns += 1;
+                let Expanded { texts: found, failure } =
+                    expanded.unwrap_or_else(|failure| Expanded { texts: Vec::new(), failure: Some(failure) });
+                texts.extend(found);
+                refused.extend(failure.map(|failure| (text.clone(), failure)));
+            }
+        }
+    }
     let mut seen = HashSet::new();
-    let texts = arguments.iter().chain(listed.iter().flatten());
-    let texts: Vec<&String> = texts.filter(|text| seen.insert(text.as_str())).collect();
+    texts.retain(|text| seen.insert(text.clone()));
     match texts.as_slice() {
-        [] => {
+        [] if refused.is_empty() => {
             let hint =
                 "name a target, as in `dogwatch scan debian:12`, or a list of targets with `--targets-from FILE`";
             Err(anyhow::anyhow!("there is nothing to scan")).hint(Some(hint.into()))
@@ -54,8 +84,8 @@ pub(crate) fn named(arguments: &[String], from: Option<&Path>) -> Result<Targets
         texts if texts.len() > TARGETS_MAX => {
             Err(anyhow::anyhow!("{} targets are more than the {TARGETS_MAX} of one call", texts.len()).into())
         }
-        [text] if listed.is_none() => Ok(Targets::One(with_names(&[text]).remove(0))),
-        texts => Ok(Targets::Several(with_names(texts))),
+        texts if is_one && patterns == 0 => Ok(Targets::One(with_names(texts).remove(0))),
+        texts => Ok(Targets::Several { targets: with_names(texts), refused }),
     }
 }
 
@@ -75,13 +105,13 @@ fn list(path: &Path) -> anyhow::Result<Vec<String>> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-fn with_names(texts: &[&String]) -> Vec<Named> {
+fn with_names(texts: &[String]) -> Vec<Named> {
     let mut taken = HashSet::new();
-    let mut named = |text: &&String| {
+    let mut named = |text: &String| {
         let plain = plain(text);
         let numbered = (2..).map(|number| format!("{plain}-{number}"));
         let name = std::iter::once(plain.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
-        Named { text: text.to_string(), name: name.unwrap_or(plain) }
+        Named { text: text.clone(), name: name.unwrap_or(plain) }
     };
     texts.iter().map(&mut named).collect()
 }
@@ -105,6 +135,15 @@ impl Named {
     }
 }
 
+/// A target as reports may show it that are about a mistake in it: an address without its password.
+pub(crate) fn without_password(text: &str) -> String {
+    let parts = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)));
+    match parts {
+        Some((scheme, (who, rest))) if !who.contains('/') => format!("{scheme}://…@{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Whether a path is another for each target.
 pub(crate) fn has_name(template: &Path) -> bool {
     template.to_str().is_some_and(|text| text.contains(PLACEHOLDER))
@@ -116,7 +155,7 @@ mod tests {
 
     fn names(texts: &[&str]) -> Vec<String> {
         let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
-        with_names(&texts.iter().collect::<Vec<_>>()).into_iter().map(|named| named.name).collect()
+        with_names(&texts).into_iter().map(|named| named.name).collect()
     }
 
     #[test]

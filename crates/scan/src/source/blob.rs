@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use engines::Content;
 use model::digest::Digest;
 
-use super::FileStamp;
-use super::registry::Repository;
+use super::registry::{BlobReader, Repository};
+use super::{FileStamp, machine};
 
 /// One layer as it is stored, and what the image's documents promise about it. The promises are not verified here.
 #[derive(Debug, Clone)]
@@ -53,7 +54,8 @@ impl LayerBlob {
                 Ok(Box::new(RangeReader { file: file.clone(), offset: *offset, left: *size }))
             }
             Stored::Remote { repository, digest, size } => {
-                Ok(Box::new(repository.blob(digest, *size).map_err(io::Error::other)?))
+                let reader = BlobReader::open(repository.clone(), digest.clone(), *size);
+                Ok(Box::new(reader.map_err(io::Error::other)?))
             }
             Stored::Content { content, digest, size } => {
                 let what = format!("the layer {digest}");
@@ -79,9 +81,11 @@ impl LayerBlob {
     pub fn stamp(&self) -> Option<String> {
         match &self.stored {
             Stored::File { file, offset, size } => {
-                let stamp = FileStamp::of(file).ok().filter(FileStamp::is_settled)?;
+                let now = SystemTime::now();
+                let stamp = FileStamp::of(file).ok().filter(|stamp| stamp.is_settled_at(now))?;
                 let FileStamp { device, inode, size: whole, modified_ns, changed_ns } = stamp;
-                Some(format!("file {device} {inode} {whole} {modified_ns} {changed_ns} {offset} {size}"))
+                let place = format!("{device} {inode} {whole} {modified_ns} {changed_ns} {offset} {size}");
+                Some(format!("file {place} {}", machine()))
             }
             Stored::Remote { digest, .. } | Stored::Content { digest, .. } => Some(format!("blob {digest}")),
         }

@@ -16,6 +16,7 @@ mod docker_archive;
 mod document;
 mod engine;
 mod error;
+pub(crate) mod git;
 mod oci_layout;
 mod platform;
 mod registry;
@@ -24,12 +25,14 @@ mod tar_index;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use model::artifact::Artifact;
 use model::digest::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::target::Target;
+use crate::target::{Pattern, Target};
 
 pub use blob::{Compression, LayerBlob, UnsupportedCompression};
 pub(crate) use config::run_config;
@@ -37,9 +40,11 @@ pub use document::Descriptor;
 pub use engine::Located;
 pub(crate) use engine::names;
 pub use error::SourceError;
+pub use git::GitError;
 pub use platform::{Platform, PlatformError};
 pub use registry::{
-    ArtifactFile, Credentials, RegistryArtifact, RegistryError, RegistryOptions, http_client, understands_challenge,
+    ArtifactFile, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact, RegistryError,
+    RegistryOptions, Shared, http_client, understands_challenge,
 };
 
 /// How to open images.
@@ -107,6 +112,23 @@ pub struct Known {
     pub names: Option<Vec<String>>,
 }
 
+impl SourceIdentity {
+    /// Whether the target, opened after `moment`, would have another identity if it was changed since.
+    pub fn is_settled_at(&self, moment: SystemTime) -> bool {
+        match self {
+            Self::Files { files, .. } => files.iter().all(|stamp| stamp.is_settled_at(moment)),
+            Self::Engine { .. } | Self::Manifest { .. } => true,
+        }
+    }
+}
+
+/// What tells this machine, since it was started, from any other: device and inode numbers mean nothing elsewhere, and
+/// machines may share a cache. Empty where the kernel does not say.
+pub(crate) fn machine() -> &'static str {
+    static BOOT_ID: OnceLock<String> = OnceLock::new();
+    BOOT_ID.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default())
+}
+
 /// What changes when a file is written to or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileStamp {
@@ -127,11 +149,11 @@ pub struct FileStamp {
 const CLOCK_TICK_NS: i128 = 20_000_000;
 
 impl FileStamp {
-    /// Whether its last change is long enough ago that a later one would be seen.
-    pub fn is_settled(&self) -> bool {
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        i128::try_from(now).is_ok_and(|now| now - self.changed_ns > CLOCK_TICK_NS)
+    /// Whether its last change was so long before `moment` that a change since then would show. The moment must be one
+    /// before the stamp was taken: a write between the two would otherwise pass unseen.
+    pub fn is_settled_at(&self, moment: SystemTime) -> bool {
+        let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        i128::try_from(since_1970).is_ok_and(|moment| moment - self.changed_ns > CLOCK_TICK_NS)
     }
 
     /// The stamp of an open file.
@@ -162,7 +184,7 @@ pub fn open(target: &Target, options: &SourceOptions) -> Result<OpenImage, Sourc
         Target::DockerArchive(located) => docker_archive::open(text, located, options),
         Target::OciDir(located) => oci_layout::open_dir(text, located, options),
         Target::OciArchive(located) => oci_layout::open_archive(text, located, options),
-        Target::Dir(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
+        Target::Dir(_) | Target::Git(_) | Target::GitUrl(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
             Err(SourceError::NoLayers { target: text })
         }
     }
@@ -188,11 +210,16 @@ pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, Sourc
         Target::Registry(reference) => registry::identify(reference, options)?,
         Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options)?,
         Target::OciDir(_) => open(target, options)?.identity,
-        Target::Dir(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
+        Target::Dir(_) | Target::Git(_) | Target::GitUrl(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
             return Err(SourceError::NoLayers { target: target.to_string() });
         }
     };
     Ok(Known { identity, names: None })
+}
+
+/// Lists the images of a registry that match a pattern, within bounds; the listing says what they leave out.
+pub fn list(pattern: &Pattern, bounds: ListBounds, options: &SourceOptions) -> Result<Listing, SourceError> {
+    Ok(registry::list(pattern, bounds, options)?)
 }
 
 /// Lists what refers to the manifest `subject` in the target's registry: signatures, attestations, bills of materials.

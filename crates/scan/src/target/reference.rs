@@ -6,7 +6,7 @@ use std::str::FromStr;
 use model::digest::Digest;
 
 /// The registry that a name without one means.
-const DEFAULT_REGISTRY: &str = "docker.io";
+pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
 
 /// The tag that a name without tag and digest means.
 const DEFAULT_TAG: &str = "latest";
@@ -155,7 +155,7 @@ impl FromStr for Reference {
 }
 
 /// Splits off the first component when it can only be a host: it has a dot, a colon, a capital, or is `localhost`.
-fn split_registry(name: &str) -> (Option<&str>, &str) {
+pub(super) fn split_registry(name: &str) -> (Option<&str>, &str) {
     match name.split_once('/') {
         Some((first, rest))
             if first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase()) =>
@@ -187,14 +187,14 @@ fn check_repository(path: &str) -> Result<(), ReferenceError> {
     }
 }
 
-fn is_tag(tag: &str) -> bool {
+pub(super) fn is_tag(tag: &str) -> bool {
     let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     tag.len() <= TAG_BYTES_MAX
         && tag.bytes().next().is_some_and(is_word)
         && tag.bytes().all(|b| is_word(b) || matches!(b, b'.' | b'-'))
 }
 
-fn is_host(registry: &str) -> bool {
+pub(crate) fn is_host(registry: &str) -> bool {
     let (host, port) = match registry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address.parse::<std::net::Ipv6Addr>().is_ok(), None),
         Some((address, port)) => (address.parse::<std::net::Ipv6Addr>().is_ok(), port.strip_prefix(':').or(Some("x"))),

@@ -15,6 +15,7 @@ use model::gap::{Gap, GapKind};
 use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
+use super::listing::Listing;
 use super::overlay::{self, Marks};
 
 /// How deep directories may nest below the root. Linux paths end at 4,096 bytes, so 2,048 is as deep as names go.
@@ -39,9 +40,11 @@ pub enum DirectoryError {
 
 /// Which tree it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+enum Sort<'a> {
     /// A tree that means what it shows.
     Plain,
+    /// A tree of which only some files are wanted.
+    Listed(&'a Listing),
     /// One directory of an overlay, with marks for what it hides of those below.
     Overlay,
     /// A root file system in use, without what is mounted into it.
@@ -49,6 +52,16 @@ enum Sort {
         /// The device of its own directories.
         device: u64,
     },
+}
+
+/// Reads only the files of a tree that are listed, as [`read_directory`] reads all of them.
+pub(crate) fn read_listed(
+    root: &Path,
+    listing: &Listing,
+    catalogers: &[Cataloger],
+    spool: &dyn Spool,
+) -> Result<LayerFacts, DirectoryError> {
+    read(root, Sort::Listed(listing), catalogers, spool)
 }
 
 /// Reads a tree. What inside it cannot be read becomes a gap; only the root itself must be readable.
@@ -68,7 +81,12 @@ pub fn read_mounted(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) ->
     read(root, Sort::WithoutMounts { device }, catalogers, spool)
 }
 
-fn read(root: &Path, sort: Sort, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
+fn read(
+    root: &Path,
+    sort: Sort<'_>,
+    catalogers: &[Cataloger],
+    spool: &dyn Spool,
+) -> Result<LayerFacts, DirectoryError> {
     let unreadable = |source| DirectoryError::Unreadable { path: root.to_owned(), source };
     let top = fs::read_dir(root).and_then(|_| File::open(root)).map_err(unreadable)?;
     let mut walk = Walk { root, top, sort, reader: LayerReader::new(catalogers, spool), gaps: Vec::new() };
@@ -82,7 +100,7 @@ struct Walk<'a> {
     root: &'a Path,
     /// The root, opened.
     top: File,
-    sort: Sort,
+    sort: Sort<'a>,
     reader: LayerReader<'a>,
     gaps: Vec<Gap>,
 }
@@ -133,7 +151,7 @@ impl Walk<'_> {
         match openat2(&self.top, path, flags, Mode::empty(), resolve) {
             Ok(opened) => Ok(opened.into()),
             // Before Linux 5.6, and in sandboxes older than it, there is only the weaker promise of the last component.
-            Err(Errno::NOSYS | Errno::PERM) if self.sort == Sort::Plain => {
+            Err(Errno::NOSYS | Errno::PERM) if matches!(self.sort, Sort::Plain | Sort::Listed(_)) => {
                 Ok(rustix::fs::openat(&self.top, path, flags, Mode::empty())?.into())
             }
             Err(error) => Err(error.into()),
@@ -144,6 +162,11 @@ impl Walk<'_> {
         let bytes = path.as_os_str().as_bytes();
         let mode = metadata.mode() & 0o7777;
         let kind = metadata.file_type();
+        if let Sort::Listed(listing) = self.sort
+            && !(if kind.is_dir() { listing.has_directory(bytes) } else { listing.has_file(bytes) })
+        {
+            return Ok(());
+        }
         if self.sort == Sort::Overlay && !self.shows(path, metadata)? {
             return Ok(());
         }

@@ -21,6 +21,11 @@ struct Server {
 impl Server {
     /// Answers each request (method and path) by writing to the connection, which is closed afterwards.
     fn start(answer: impl Fn(&str, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        Self::start_seeing(move |head, path, connection| answer(head.split(' ').next().unwrap(), path, connection))
+    }
+
+    /// The same for answers that depend on the whole head.
+    fn start_seeing(answer: impl Fn(&str, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -31,9 +36,9 @@ impl Server {
                 thread::spawn(move || {
                     let mut connection = connection;
                     let Some(head) = read_head(&mut connection) else { return };
-                    let words: Vec<String> = head.split(' ').take(2).map(str::to_owned).collect();
-                    seen.lock().unwrap().push(head);
-                    answer(&words[0], &words[1], &mut connection);
+                    let path = head.split(' ').nth(1).unwrap().to_owned();
+                    seen.lock().unwrap().push(head.clone());
+                    answer(&head, &path, &mut connection);
                 });
             }
         });
@@ -73,7 +78,16 @@ fn send(connection: &mut TcpStream, status: &str, headers: &str, body: &[u8]) {
     let _ = connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body));
 }
 
-const LAYER: &[u8] = &[7; 100_000];
+/// Every place of it can be told from those around it.
+const LAYER: &[u8] = &{
+    let mut bytes = [0; 100_000];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = (at % 251) as u8 ^ (at / 251) as u8;
+        at += 1;
+    }
+    bytes
+};
 
 fn config() -> Vec<u8> {
     let rootfs = serde_json::json!({"type": "layers", "diff_ids": [digest_of(LAYER)]});
@@ -166,6 +180,83 @@ fn layers_of_another_length_are_errors() {
         answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100000\r\n\r\n", 100_000, ""),
         "an encoding that was not asked for",
     );
+}
+
+/// Reads the layer from a server that sends at most `cut` bytes of it at once and then breaks the connection. Returns the
+/// ranges that were asked for, too.
+fn read_broken(
+    cut: usize,
+    head: impl Fn(Option<usize>) -> (usize, String) + Send + Sync + 'static,
+) -> (std::io::Result<Vec<u8>>, Vec<String>) {
+    let server = Server::start_seeing(move |request, path, connection| {
+        if !path.ends_with(&digest_of(LAYER).hex()) {
+            return honest(path, connection);
+        }
+        let range =
+            request.to_lowercase().split("range: bytes=").nth(1).map(|rest| rest.split('-').next().unwrap().to_owned());
+        let (from, head) = head(range.map(|from| from.parse().unwrap()));
+        let end = LAYER.len().min(from + cut);
+        let _ = connection.write_all(&[head.as_bytes(), &LAYER[from..end]].concat());
+    });
+    let image = open(&format!("{}/app", server.host()), &options()).unwrap();
+    let mut bytes = Vec::new();
+    let result = image.layers[0].open().and_then(|mut layer| layer.read_to_end(&mut bytes));
+    let seen = server.seen();
+    let ranges = seen.lines().filter_map(|line| line.strip_prefix("range: ")).map(str::to_owned).collect();
+    (result.map(|_| bytes), ranges)
+}
+
+#[test]
+fn a_transfer_that_breaks_is_resumed_where_it_broke() {
+    let honours = |from: Option<usize>| {
+        let from = from.unwrap_or(0);
+        let status = if from > 0 { "206 Partial Content" } else { "200 OK" };
+        let (last, size, left) = (LAYER.len() - 1, LAYER.len(), LAYER.len() - from);
+        (
+            from,
+            format!("HTTP/1.1 {status}\r\nContent-Length: {left}\r\nContent-Range: bytes {from}-{last}/{size}\r\n\r\n"),
+        )
+    };
+    let (bytes, ranges) = read_broken(30_000, honours);
+    assert_eq!(bytes.unwrap(), LAYER);
+    assert_eq!(ranges, ["bytes=30000-", "bytes=60000-", "bytes=90000-"]);
+    // One that sends nothing any more is asked a few times, and not for ever.
+    let (error, ranges) = read_broken(0, honours);
+    let error = error.unwrap_err();
+    assert!(format!("{error}").contains("broke too often, the last time after 0 of 100000 bytes"), "{error}");
+    assert_eq!(ranges, Vec::<String>::new(), "the beginning needs no range");
+}
+
+#[test]
+fn a_registry_without_ranges_sends_the_layer_again_and_one_with_wrong_ranges_is_left() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let sent = AtomicUsize::new(0);
+    let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", LAYER.len());
+    let deaf = Server::start(move |_, path, connection| match path.ends_with(&digest_of(LAYER).hex()) {
+        true => {
+            // Each time a little more arrives.
+            let end = LAYER.len().min(35_000 * (1 + sent.fetch_add(1, Ordering::Relaxed)));
+            let _ = connection.write_all(&[whole.as_bytes(), &LAYER[..end]].concat());
+        }
+        false => honest(path, connection),
+    });
+    let image = open(&format!("{}/app", deaf.host()), &options()).unwrap();
+    let mut bytes = Vec::new();
+    image.layers[0].open().unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, LAYER);
+
+    let (error, _) = read_broken(30_000, |from| match from {
+        None => (0, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", LAYER.len())),
+        Some(from) => (
+            from,
+            format!(
+                "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes 5-9/10\r\n\r\n",
+                LAYER.len() - from
+            ),
+        ),
+    });
+    let error = error.unwrap_err();
+    assert!(format!("{error}").contains("with another part of it"), "{error}");
 }
 
 #[test]
@@ -354,6 +445,23 @@ fn later_is_asked_again_and_never_is_named() {
     });
     check(&format!("{}/app", server.host()), &options());
 
+    // Until then nobody asks, also not for something else.
+    let busy = Server::start(|_, path, connection| {
+        static ASKED: Mutex<Option<Instant>> = Mutex::new(None);
+        match *ASKED.lock().unwrap().get_or_insert_with(Instant::now) {
+            first if first.elapsed() < Duration::from_millis(900) => {
+                send(connection, "429 Too Many Requests", "Retry-After: 1\r\n", b"")
+            }
+            _ => honest(path, connection),
+        }
+    });
+    let (started, options_of_both) = (Instant::now(), options());
+    let other = format!("{}/other", busy.host());
+    open(&format!("{}/app", busy.host()), &options_of_both).unwrap();
+    open(&other, &options_of_both).unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(busy.requests.lock().unwrap().len(), 5, "{}", busy.seen());
+
     let never = Server::start(|_, _, connection| {
         let body = br#"{"errors":[{"code":"TOOMANYREQUESTS","message":"you sent Basic YWxpY2U6aHVudGVyMg=="}]}"#;
         send(connection, "429 Too Many Requests", "", body);
@@ -384,4 +492,68 @@ fn a_tag_is_resolved_by_one_request_and_without_the_header_by_its_content() {
     source::identify(&format!("{}/app", claims.host()).parse().unwrap(), &options()).unwrap();
     assert_eq!(claims.requests.lock().unwrap().len(), 1);
     assert!(claims.seen().starts_with("head "));
+}
+
+#[test]
+fn lists_are_read_page_by_page_and_end() {
+    use dogwatch_scan::source::{ListBounds, list};
+    let bounds = ListBounds { images_max: 4, tags_max: 3 };
+    let listed = |server: &Server, pattern: &str| {
+        let text = format!("{}/{pattern}", server.host());
+        list(&dogwatch_scan::target::Pattern::parse(&text).unwrap().unwrap(), bounds, &options())
+    };
+    let pages = Server::start(|_, path, connection| match path {
+        "/v2/_catalog" => send(
+            connection,
+            "200 OK",
+            "Link: </v2/_catalog?last=b&n=2>; rel=\"next\"\r\n",
+            br#"{"repositories":["team/a","x"]}"#,
+        ),
+        "/v2/_catalog?last=b&n=2" => {
+            send(connection, "200 OK", "", br#"{"repositories":["team/b","team/../c","team/d"]}"#)
+        }
+        "/v2/team/a/tags/list" => send(
+            connection,
+            "200 OK",
+            "Link: <?n=2&last=1.9>; rel=\"next\"\r\n",
+            br#"{"name":"team/a","tags":["1.10","1.9"]}"#,
+        ),
+        "/v2/team/a/tags/list?n=2&last=1.9" => {
+            let attached = "0a".repeat(32);
+            let tags = format!(r#"{{"tags":["2.0","1.8","sha256-{attached}.sig","not a tag"]}}"#);
+            send(connection, "200 OK", "", tags.as_bytes())
+        }
+        "/v2/team/b/tags/list" => send(connection, "200 OK", "", br#"{"name":"team/b","tags":null}"#),
+        "/v2/team/d/tags/list" => send(connection, "200 OK", "", br#"{"tags":["latest","edge"]}"#),
+        _ => send(connection, "404 Not Found", "", b"{}"),
+    });
+    let found = listed(&pages, "team/*:*").unwrap();
+    let names: Vec<&str> = found.references.iter().map(|found| found.repository()).collect();
+    let tags: Vec<&str> = found.references.iter().filter_map(|found| found.tag()).collect();
+    assert_eq!(names, ["team/a", "team/a", "team/a", "team/d"]);
+    assert_eq!(tags, ["2.0", "1.10", "1.9", "edge"]);
+    assert_eq!((found.beyond_tags_max, found.beyond_images_max, found.attachments), (2, 1, 1));
+    assert_eq!(found.unusable, 0, "what `*` does not match is nobody's business");
+    assert_eq!(listed(&pages, "**:*").unwrap().unusable, 1);
+
+    let error = |server: &Server| {
+        let error = listed(server, "**:*").unwrap_err();
+        format!("{error} | {}", error.hint().unwrap_or_default())
+    };
+    let closed = Server::start(|_, _, connection| send(connection, "404 Not Found", "", b""));
+    assert!(
+        error(&closed).contains("does not list its repositories | name the repository, as in"),
+        "{}",
+        error(&closed)
+    );
+    let garbage = Server::start(|_, _, connection| send(connection, "200 OK", "", b"<html>"));
+    assert!(
+        error(&garbage).contains("the list of repositories of") && error(&garbage).contains("cannot be understood")
+    );
+    let circle = Server::start(|_, _, connection| {
+        let names: Vec<String> = (0..5000).map(|number| format!("a{number}")).collect();
+        let body = serde_json::json!({ "repositories": names }).to_string();
+        send(connection, "200 OK", "Link: </v2/_catalog?again>; rel=\"next\"\r\n", body.as_bytes());
+    });
+    assert!(error(&circle).contains("has more than 200000 entries"), "{}", error(&circle));
 }

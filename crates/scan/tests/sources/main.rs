@@ -2,6 +2,7 @@
 //! servers and archives that lie.
 
 mod archives;
+mod cached;
 mod hostile;
 mod registry;
 mod tools;

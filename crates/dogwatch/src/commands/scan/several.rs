@@ -17,7 +17,7 @@ use model::report::ScanReport;
 use super::in_order::in_order;
 use super::{Scan, Scanned, documents};
 use crate::cli::{Output, ScanArguments};
-use crate::commands::targets::{Named, has_name};
+use crate::commands::targets::{Named, has_name, without_password};
 use crate::console::{self, COULD_NOT_TELL, Failure, Hint, columns, write};
 
 /// More than this at once and their memory, not the network, decides how fast it goes.
@@ -25,7 +25,7 @@ const JOBS_DEFAULT_MAX: usize = 4;
 
 /// Scans all targets, prints, and returns the worst exit code: 2 when one of them could not be told, else that of a policy
 /// that said no, else 0.
-pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
+pub(super) fn run(scan: &Scan<'_>, targets: &[Named], refused: Vec<(String, Failure)>) -> Result<u8, Failure> {
     let arguments = scan.arguments;
     needs_names(scan)?;
     let shared = shared_outputs(scan);
@@ -33,25 +33,21 @@ pub(super) fn run(scan: &Scan<'_>, targets: &[Named]) -> Result<u8, Failure> {
     let mut rows = Vec::new();
     let mut codes = Vec::new();
     let bar = console::progress(format!("scanning {} targets", targets.len()));
-    let told = in_order(
-        targets,
-        jobs(arguments),
-        |named| one(scan, named, &shared),
-        |told: Told| {
-            rows.push(told.row);
-            codes.push(told.code);
-            bar.set_message(format!("scanned {} of {} targets", rows.len(), targets.len()));
-            bar.suspend(|| {
-                if let Some(failure) = &told.failure {
-                    console::failure(failure);
-                }
-                told.notes.iter().for_each(|note| console::note(note));
-                streams.iter_mut().zip(told.texts).try_for_each(|(stream, text)| stream.add(text.as_deref()))
-            })
-        },
-    );
+    let mut tell = |told: Told| -> Result<(), Failure> {
+        rows.push(told.row);
+        codes.push(told.code);
+        bar.set_message(format!("scanned {} of {} targets", rows.len(), targets.len()));
+        bar.suspend(|| {
+            if let Some(failure) = &told.failure {
+                console::failure(failure);
+            }
+            told.notes.iter().for_each(|note| console::note(note));
+            streams.iter_mut().zip(told.texts).try_for_each(|(stream, text)| stream.add(text.as_deref()))
+        })
+    };
+    refused.into_iter().try_for_each(|(text, failure)| tell(Told::unscanned(&text, failure, &shared)))?;
+    in_order(targets, jobs(arguments), |named| one(scan, named, &shared), tell)?;
     bar.finish_and_clear();
-    told?;
     streams.into_iter().try_for_each(|stream| stream.finish(&rows))?;
     if !shared.iter().any(|output| output.is("table") && output.file.is_none()) {
         console::note(&several::counts(&rows));
@@ -135,22 +131,23 @@ fn one(scan: &Scan<'_>, named: &Named, shared: &[Output]) -> Told {
                 .collect(),
             row: Row::of(&report),
         },
-        Err(failure) => {
-            let unscanned = Unscanned {
-                target: named.text.clone(),
-                error: failure.error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
-                hint: failure.hint.clone(),
-            };
-            Told {
-                code: COULD_NOT_TELL,
-                texts: shared
-                    .iter()
-                    .map(|output| Some(output.format.several.as_ref()?.unscanned?(&unscanned)))
-                    .collect(),
-                row: Row::unscanned(&unscanned),
-                failure: Some(failure),
-                notes: Vec::new(),
-            }
+        Err(failure) => Told::unscanned(&named.text, failure, shared),
+    }
+}
+
+impl Told {
+    fn unscanned(target: &str, failure: Failure, shared: &[Output]) -> Self {
+        let unscanned = Unscanned {
+            target: without_password(target),
+            error: failure.error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+            hint: failure.hint.clone(),
+        };
+        Self {
+            code: COULD_NOT_TELL,
+            texts: shared.iter().map(|output| Some(output.format.several.as_ref()?.unscanned?(&unscanned))).collect(),
+            row: Row::unscanned(&unscanned),
+            failure: Some(failure),
+            notes: Vec::new(),
         }
     }
 }

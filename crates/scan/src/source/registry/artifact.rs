@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::digest::Digest;
@@ -18,7 +19,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::http::{Answer, host_of};
-use super::{RegistryError, Repository, SourceOptions, tag_of};
+use super::{BlobReader, RegistryError, Repository, SourceOptions, tag_of};
 use crate::source::document::{self, Descriptor};
 use crate::target::Reference;
 
@@ -34,7 +35,7 @@ const UPLOAD_TIME_OF_GRACE: Duration = Duration::from_secs(120);
 /// The artifact that one reference names.
 #[derive(Debug)]
 pub struct RegistryArtifact {
-    repository: Repository,
+    repository: Arc<Repository>,
     tag: String,
 }
 
@@ -71,8 +72,7 @@ impl RegistryArtifact {
     }
 
     fn new(reference: &Reference, options: &SourceOptions, actions: &'static str) -> Result<Self, RegistryError> {
-        let mut repository = Repository::new(reference, options)?;
-        repository.http.actions = actions;
+        let repository = Arc::new(Repository::at_home(reference, actions, &options.registry)?);
         let tag = reference.digest().map_or_else(|| tag_of(reference).to_owned(), Digest::to_string);
         Ok(Self { repository, tag })
     }
@@ -104,7 +104,7 @@ impl RegistryArtifact {
     ///
     /// When it is not there, or shorter or longer.
     pub fn fetch(&self, digest: &Digest, size: u64, to: &mut dyn Write) -> Result<(), RegistryError> {
-        let mut reader = self.repository.blob(digest, size)?;
+        let mut reader = BlobReader::open(self.repository.clone(), digest.clone(), size)?;
         let what = || format!("the blob {digest} of `{}`", self.repository.name);
         io::copy(&mut reader, to).map(drop).map_err(|source| RegistryError::Body { what: what(), source })
     }
@@ -144,7 +144,7 @@ impl RegistryArtifact {
     }
 
     fn push_blob(&self, digest: &Digest, size: u64, body: &dyn Fn() -> io::Result<Body>) -> Result<(), RegistryError> {
-        let (http, path) = (&self.repository.http, &self.repository.path);
+        let (http, path) = (&self.repository.home().http, &self.repository.home().path);
         let what = format!("the blob {digest} of `{}`", self.repository.name);
         match http.head(&format!("{path}/blobs/{digest}"), "*/*", &what) {
             Ok(_) => return Ok(()),
@@ -172,7 +172,7 @@ impl RegistryArtifact {
 
     /// An address of the repository. The registry was reached before, so it is known how.
     fn url(&self, path: &str) -> Result<Url, RegistryError> {
-        self.repository.http.url(&format!("{}/{path}", self.repository.path))
+        self.repository.home().http.url(&format!("{}/{path}", self.repository.home().path))
     }
 
     fn send(
@@ -184,7 +184,7 @@ impl RegistryArtifact {
         body: &dyn Fn() -> io::Result<Body>,
         what: &str,
     ) -> Result<Response, RegistryError> {
-        let http = &self.repository.http;
+        let http = &self.repository.home().http;
         http.authorized(|authorization| {
             let body = body().map_err(|source| RegistryError::Body { what: what.to_owned(), source })?;
             let request = http
@@ -212,7 +212,7 @@ fn expect(
     status: StatusCode,
     what: String,
 ) -> Result<Response, RegistryError> {
-    let http = &artifact.repository.http;
+    let http = &artifact.repository.home().http;
     match response.status() {
         found if found == status => Ok(response),
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {

@@ -69,7 +69,7 @@ impl Http {
         }
     }
 
-    /// Buys a token for the repository; none when the token server refuses.
+    /// Buys a token for what is asked for; none when the token server refuses.
     ///
     /// The scope is ours, not the registry's wish, so that the token is good for nothing else.
     fn token(
@@ -78,7 +78,7 @@ impl Http {
         service: Option<&str>,
         given: Option<&Credentials>,
     ) -> Result<Option<String>, RegistryError> {
-        let scope = format!("repository:{}:{}", self.repository, self.actions);
+        let scope = self.scope.token();
         let request = || match given {
             Some(Credentials::IdentityToken(token)) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
@@ -132,7 +132,7 @@ impl Http {
             Ok(None) => ("a request without credentials", None),
             Err(error) => ("a request without credentials", Some(error)),
         };
-        let (registry, repository) = (self.registry.clone(), self.repository.clone());
+        let (registry, repository) = (self.registry.clone(), self.scope.name());
         RegistryError::Unauthorized { registry, repository, who, source }
     }
 }

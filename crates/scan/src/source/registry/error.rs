@@ -115,6 +115,57 @@ pub enum RegistryError {
         /// What is sent.
         actual: u64,
     },
+    /// The transfer broke, also after it was resumed.
+    #[error("the transfer of {what} broke too often, the last time after {done} of {size} bytes")]
+    Broken {
+        /// What was asked for.
+        what: String,
+        /// How much arrived.
+        done: u64,
+        /// How much there is.
+        size: u64,
+        /// What happened the last time.
+        #[source]
+        source: io::Error,
+    },
+    /// The registry answers another range than was asked for.
+    #[error("`{host}` answers the request for the rest of {what} with another part of it")]
+    Range {
+        /// The host that answered.
+        host: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The registry does not say which repositories it has.
+    #[error("registry `{registry}` does not list its repositories")]
+    NoCatalog {
+        /// The registry.
+        registry: String,
+        /// Why.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// A list without an end.
+    #[error("{what} of `{registry}` has more than {limit} entries or pages")]
+    Endless {
+        /// The registry.
+        registry: String,
+        /// Which list.
+        what: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// A list that is none.
+    #[error("{what} of `{registry}` cannot be understood")]
+    List {
+        /// The registry.
+        registry: String,
+        /// Which list.
+        what: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The body could not be read to its end.
     #[error("could not read {what}")]
     Body {
@@ -136,6 +187,9 @@ impl RegistryError {
         match self {
             Self::Unauthorized { registry, .. } | Self::Denied { registry, .. } => {
                 Some(format!("log in with `docker login {registry}`"))
+            }
+            Self::NoCatalog { registry, .. } => {
+                Some(format!("name the repository, as in `{registry}/team/shop:*`, or log in as one who may list them"))
             }
             Self::NotFound { .. } => {
                 Some("check the name; a private image looks missing to those who are not logged in".into())

@@ -1,6 +1,6 @@
 //! Requests to one repository, against a registry that may be slow, broken or hostile.
 //!
-//! Every wait and every length has a bound. Redirects are followed by hand: the `Authorization` header stays with the
+//! Every wait and every length has a bound; [`super::pace`] keeps requests apart. Redirects are followed by hand: the `Authorization` header stays with the
 //! registry, and a redirect never leaves TLS. Answers that say "later" (429, 5xx) are asked again a few times.
 
 use std::net::IpAddr;
@@ -8,12 +8,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::{Origin, Url};
-
-use crate::target::Reference;
 
 use super::body::read_whole;
 use super::challenge::Challenge;
@@ -23,8 +23,12 @@ use super::{RegistryOptions, tls};
 /// How often one thing is asked for while the answer is "later".
 const ATTEMPTS_MAX: u32 = 4;
 
-/// The longest pause between two attempts, whatever `Retry-After` wishes: a CI job waits behind it.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// The longest pause of our own between two attempts.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The longest pause that a registry may wish for with `Retry-After`: registries that count by the minute mean it, and a CI
+/// job waits behind it.
+const WISHED_PAUSE_MAX: Duration = Duration::from_secs(90);
 
 /// Registries redirect blobs once, to their storage; a mirror may add one.
 const REDIRECTS_MAX: usize = 5;
@@ -35,21 +39,61 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How much of an error answer is read for its code.
 const ERROR_BYTES_MAX: u64 = 8 << 10;
 
-/// What sends requests to one repository.
+/// What is asked for, and so what a token must be good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One repository.
+    Repository {
+        /// Its name.
+        name: String,
+        /// What a token is bought for: `pull`, or `pull,push`.
+        actions: &'static str,
+    },
+    /// Listing all repositories.
+    Catalog,
+}
+
+impl Scope {
+    /// Source: the distribution project's "Token Scope Documentation".
+    pub(super) fn token(&self) -> String {
+        match self {
+            Self::Repository { name, actions } => format!("repository:{name}:{actions}"),
+            Self::Catalog => "registry:catalog:*".into(),
+        }
+    }
+
+    /// For messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Repository { name, .. } => name.clone(),
+            Self::Catalog => "_catalog".into(),
+        }
+    }
+}
+
+/// What sends requests about one repository to one host.
 #[derive(Debug)]
 pub(super) struct Http {
     pub(super) client: Client,
     pub(super) registry: String,
-    pub(super) repository: String,
+    pub(super) scope: Scope,
     /// Host and port that requests go to.
     host: String,
     plain_allowed: bool,
     /// `http` or `https`, once the registry was reached.
     pub(super) scheme: OnceLock<&'static str>,
     authorization: Mutex<Option<HeaderValue>>,
-    /// What a token is bought for: `pull`, or `pull,push`.
-    pub(super) actions: &'static str,
     pub(super) options: RegistryOptions,
+}
+
+/// One request.
+struct Asked<'a> {
+    method: Method,
+    /// Below `/v2/`.
+    path: &'a str,
+    accept: &'a str,
+    /// How many first bytes are not wanted.
+    from: u64,
 }
 
 /// An answer, and whether another host than the registry gave it.
@@ -64,7 +108,7 @@ pub fn http_client(options: &RegistryOptions) -> Result<Client, RegistryError> {
     built(builder(options)?)
 }
 
-fn builder(options: &RegistryOptions) -> Result<ClientBuilder, RegistryError> {
+pub(super) fn builder(options: &RegistryOptions) -> Result<ClientBuilder, RegistryError> {
     Ok(Client::builder()
         .tls_backend_preconfigured(tls::config(options.ca_file.as_deref())?)
         .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
@@ -76,52 +120,58 @@ fn builder(options: &RegistryOptions) -> Result<ClientBuilder, RegistryError> {
         .connect_timeout(options.stall.min(CONNECT_MAX)))
 }
 
-fn built(builder: ClientBuilder) -> Result<Client, RegistryError> {
+pub(super) fn built(builder: ClientBuilder) -> Result<Client, RegistryError> {
     builder.build().map_err(|error| RegistryError::Tls { detail: error.without_url().to_string() })
 }
 
 impl Http {
-    pub(super) fn new(reference: &Reference, options: &RegistryOptions) -> Result<Self, RegistryError> {
-        let registry = reference.registry().to_owned();
-        let host = if registry == "docker.io" { "registry-1.docker.io".to_owned() } else { registry.clone() };
-        let mut builder = builder(options)?;
-        if is_this_machine(&host) {
-            builder = builder.no_proxy();
-        }
-        let client = built(builder)?;
-        let plain_allowed = options.insecure_http || is_this_machine(&host);
+    /// For a registry by the name users write, or for a mirror by its host.
+    pub(super) fn new(
+        registry: &str,
+        scope: Scope,
+        plain: bool,
+        options: &RegistryOptions,
+    ) -> Result<Self, RegistryError> {
+        let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        let plain_allowed = plain || options.insecure_http || is_this_machine(host);
         let scheme = OnceLock::new();
         if !plain_allowed {
             let _ = scheme.set("https");
         }
         Ok(Self {
-            client,
-            registry,
-            repository: reference.repository().to_owned(),
-            host,
+            client: options.shared.client(is_this_machine(host), options)?,
+            registry: registry.to_owned(),
+            scope,
+            host: host.to_owned(),
             plain_allowed,
             scheme,
             authorization: Mutex::default(),
-            actions: "pull",
             options: options.clone(),
         })
     }
 
     /// Asks for `path` below `/v2/`. Only success is `Ok`; the body is still to be read.
     pub(super) fn get(&self, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
-        self.send(Method::GET, path, accept, what)
+        self.send(Method::GET, path, accept, 0, what)
+    }
+
+    /// [`Http::get`] without the first `from` bytes, if the registry can leave them out: then the answer's status is 206.
+    pub(super) fn get_from(&self, path: &str, from: u64, what: &str) -> Result<Response, RegistryError> {
+        self.send(Method::GET, path, "*/*", from, what)
     }
 
     /// [`Http::get`] without the body.
     pub(super) fn head(&self, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
-        self.send(Method::HEAD, path, accept, what)
+        self.send(Method::HEAD, path, accept, 0, what)
     }
 
-    fn send(&self, method: Method, path: &str, accept: &str, what: &str) -> Result<Response, RegistryError> {
-        let (response, attempts) = self.patiently(|| self.send_authorized(&method, path, accept))?;
+    fn send(&self, method: Method, path: &str, accept: &str, from: u64, what: &str) -> Result<Response, RegistryError> {
+        let asked = Asked { method, path, accept, from };
+        let (response, attempts) = self.patiently(|| self.send_authorized(&asked))?;
         let status = response.status();
         let (registry, what) = (self.registry.clone(), what.to_owned());
         match status {
+            StatusCode::PARTIAL_CONTENT if from > 0 => Ok(response),
             StatusCode::OK => match response.headers().get(CONTENT_ENCODING) {
                 Some(encoding) if encoding != "identity" => Err(RegistryError::Status {
                     host: host_of(response.url()),
@@ -146,18 +196,23 @@ impl Http {
         for attempt in 1..ATTEMPTS_MAX {
             let wished = match request() {
                 Ok(response) if !is_transient(response.status()) => return Ok((response, attempt)),
-                Ok(response) => retry_after(&response),
+                Ok(response) => {
+                    let wished = retry_after(&response);
+                    // All threads leave the registry in peace, not only this one.
+                    wished.iter().for_each(|pause| self.options.shared.pace.rest(&host_of(response.url()), *pause));
+                    wished
+                }
                 Err(RegistryError::Connection { source, .. }) if !source.is_connect() && !source.is_builder() => None,
                 Err(error) => return Err(error),
             };
-            std::thread::sleep(wished.unwrap_or(pause).min(PAUSE_MAX));
+            std::thread::sleep(wished.unwrap_or_else(|| pause.min(PAUSE_MAX)));
             pause = pause.saturating_mul(2);
         }
         request().map(|response| (response, ATTEMPTS_MAX))
     }
 
-    fn send_authorized(&self, method: &Method, path: &str, accept: &str) -> Result<Response, RegistryError> {
-        self.authorized(|authorization| self.follow(method, path, accept, authorization))
+    fn send_authorized(&self, asked: &Asked<'_>) -> Result<Response, RegistryError> {
+        self.authorized(|authorization| self.follow(asked, authorization))
     }
 
     /// Sends a request, and once more with authorization when the registry itself asks for it.
@@ -181,19 +236,17 @@ impl Http {
         Ok(second.response)
     }
 
-    fn follow(
-        &self,
-        method: &Method,
-        path: &str,
-        accept: &str,
-        authorization: Option<HeaderValue>,
-    ) -> Result<Answer, RegistryError> {
+    fn follow(&self, asked: &Asked<'_>, authorization: Option<HeaderValue>) -> Result<Answer, RegistryError> {
         let request = |url: Url, authorization: Option<&HeaderValue>| {
-            let builder = self.client.request(method.clone(), url).header(ACCEPT, accept);
+            let builder = self.client.request(asked.method.clone(), url).header(ACCEPT, asked.accept);
             let builder = builder.header(ACCEPT_ENCODING, "identity");
+            let builder = match asked.from {
+                0 => builder,
+                from => builder.header(RANGE, format!("bytes={from}-")),
+            };
             authorization.iter().fold(builder, |builder, value| builder.header(AUTHORIZATION, (*value).clone()))
         };
-        let mut response = self.reach(path, |url| request(url, authorization.as_ref()))?;
+        let mut response = self.reach(asked.path, |url| request(url, authorization.as_ref()))?;
         let home = response.url().origin();
         let mut strayed = false;
         for _ in 0..REDIRECTS_MAX {
@@ -236,7 +289,9 @@ impl Http {
     }
 
     pub(super) fn sent(&self, builder: RequestBuilder) -> Result<Response, RegistryError> {
-        builder.send().map_err(|error| {
+        let request = builder.build();
+        request.iter().for_each(|request| self.options.shared.pace.turn(&host_of(request.url())));
+        request.and_then(|request| self.client.execute(request)).map_err(|error| {
             let host = error.url().map_or_else(|| self.host.clone(), host_of);
             match error.is_timeout() && !error.is_connect() {
                 true => RegistryError::Stalled { host, secs: self.options.stall.as_secs() },
@@ -291,8 +346,17 @@ fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
 }
 
+/// Source: RFC 9110, section 10.2.3: seconds, or a date.
 fn retry_after(response: &Response) -> Option<Duration> {
-    response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    let pause = match text.parse() {
+        Ok(secs) => Duration::from_secs(secs),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
+        }
+    };
+    Some(pause.min(WISHED_PAUSE_MAX))
 }
 
 /// Host and port of an address: its query may hold a signature.

@@ -1,8 +1,9 @@
 //! Images in registries: OCI distribution specification 1.1. Images are only read; [`artifact`] can also push.
 //!
-//! Reading order: this file says what is asked for; [`http`] sends requests (scheme, redirects, retries);
-//! [`body`] reads answers; [`challenge`] and [`auth`] satisfy a registry that wants to know who asks, and [`credentials`]
-//! looks into Docker's configuration for that.
+//! Reading order: this file says what is asked for, and of whom ([`mirrors`]); [`http`] sends requests (scheme, redirects,
+//! retries) at a [`pace`]; [`body`] reads answers and resumes those that break; [`challenge`] and [`auth`] satisfy a registry
+//! that wants to know who asks, and [`credentials`] looks into Docker's configuration for that. [`list`] finds images by
+//! pattern. [`shared`] is what one run keeps of all this.
 
 mod artifact;
 mod auth;
@@ -11,17 +12,23 @@ mod challenge;
 mod credentials;
 mod error;
 mod http;
+mod list;
+mod mirrors;
+mod pace;
+mod shared;
 mod tls;
 
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::digest::Digest;
+use reqwest::StatusCode;
 use reqwest::blocking::Response;
 
-use crate::target::Reference;
+use crate::target::{Pattern, Reference};
 
 use super::blob::Stored;
 use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Parsed, Store};
@@ -29,12 +36,17 @@ use super::error::SourceError;
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
 pub use artifact::{ArtifactFile, RegistryArtifact};
-use body::{BlobReader, read_whole};
+pub(super) use body::BlobReader;
+use body::read_whole;
 pub use challenge::understands_challenge;
 pub use credentials::Credentials;
 pub use error::RegistryError;
-use http::Http;
 pub use http::http_client;
+use http::{Http, Scope};
+pub use list::{ListBounds, Listing};
+pub use mirrors::{Mirror, MirrorError};
+pub use pace::Pace;
+pub use shared::Shared;
 
 /// The documents that a manifest request accepts, ours to read.
 const ACCEPT_MANIFEST: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -60,6 +72,10 @@ pub struct RegistryOptions {
     pub credentials: Option<Credentials>,
     /// Docker's configuration file; none means `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
     pub docker_config: Option<PathBuf>,
+    /// Where copies of images are looked for before the registry itself is asked, in this order.
+    pub mirrors: Vec<Mirror>,
+    /// What all requests share.
+    pub shared: Arc<Shared>,
     /// How long a registry may be silent, while connecting, before its answer, and between two reads of a body.
     pub stall: Duration,
     /// The pause before the first repeated request; it doubles with each.
@@ -73,6 +89,8 @@ impl Default for RegistryOptions {
             insecure_http: false,
             credentials: None,
             docker_config: None,
+            mirrors: Vec::new(),
+            shared: Arc::default(),
             stall: Duration::from_secs(30),
             retry_pause: Duration::from_millis(500),
         }
@@ -82,54 +100,136 @@ impl Default for RegistryOptions {
 /// One repository of one registry, with what was learned about it (scheme, token). Shared by all layers of an image.
 #[derive(Debug)]
 pub(super) struct Repository {
-    http: Http,
+    /// The mirrors, then the registry itself.
+    places: Vec<Place>,
     /// `registry/repository`, for messages.
     name: String,
+}
+
+/// One registry that has the repository.
+#[derive(Debug)]
+struct Place {
+    http: Http,
+    /// The repository's name there.
     path: String,
+    /// Not to be asked for what a tag stands for.
+    digest_only: bool,
+    /// It did not answer, and is not asked again.
+    lost: AtomicBool,
 }
 
 impl Repository {
-    fn new(reference: &Reference, options: &SourceOptions) -> Result<Self, RegistryError> {
-        let path = reference.repository().to_owned();
-        let name = format!("{}/{path}", reference.registry());
-        Ok(Self { http: Http::new(reference, &options.registry)?, name, path })
+    fn new(reference: &Reference, options: &RegistryOptions) -> Result<Self, RegistryError> {
+        Self::to(reference, "pull", options)
     }
 
-    /// Begins to read a blob. The reader fails unless it gives exactly `size` bytes.
-    pub(super) fn blob(&self, digest: &Digest, size: u64) -> Result<BlobReader, RegistryError> {
-        let what = format!("the blob {digest} of `{}`", self.name);
-        let response = self.http.get(&format!("{}/blobs/{digest}", self.path), "*/*", &what)?;
-        if let Some(promised) = content_length(&response)
-            && promised != size
-        {
-            return Err(RegistryError::Length { what, expected: size, actual: promised });
+    /// The repository in the registry itself, for these actions.
+    fn at_home(reference: &Reference, actions: &'static str, options: &RegistryOptions) -> Result<Self, RegistryError> {
+        Self::to(reference, actions, &RegistryOptions { mirrors: Vec::new(), ..options.clone() })
+    }
+
+    fn to(reference: &Reference, actions: &'static str, options: &RegistryOptions) -> Result<Self, RegistryError> {
+        let (registry, path) = (reference.registry(), reference.repository());
+        let place = |registry: &str, path: String, plain, digest_only, options: &RegistryOptions| {
+            let scope = Scope::Repository { name: path.clone(), actions };
+            let http = Http::new(registry, scope, plain, options)?;
+            Ok::<_, RegistryError>(Place { http, path, digest_only, lost: AtomicBool::new(false) })
+        };
+        let mut places = Vec::new();
+        for mirror in &options.mirrors {
+            if let Some(path) = mirror.repository(registry, path) {
+                // Credentials that were given are the registry's own.
+                let options = RegistryOptions { credentials: None, ..options.clone() };
+                places.push(place(&mirror.host, path, mirror.plain, mirror.digest_only, &options)?);
+            }
         }
-        Ok(BlobReader::new(response, what, size))
+        places.push(place(registry, path.to_owned(), false, false, options)?);
+        Ok(Self { places, name: format!("{registry}/{path}") })
+    }
+
+    /// The registry itself.
+    fn home(&self) -> &Place {
+        &self.places[self.places.len() - 1]
+    }
+
+    /// Asks the mirrors, and the registry itself when none of them gives an answer.
+    fn ask<T>(
+        &self,
+        by_digest: bool,
+        request: impl Fn(&Place) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        let mirrors = &self.places[..self.places.len() - 1];
+        let usable = |place: &&Place| (by_digest || !place.digest_only) && !place.lost.load(Ordering::Relaxed);
+        for mirror in mirrors.iter().filter(usable) {
+            match request(mirror) {
+                Ok(answer) => return Ok(answer),
+                Err(RegistryError::NotFound { .. }) => {}
+                Err(_) => mirror.lost.store(true, Ordering::Relaxed),
+            }
+        }
+        request(self.home())
+    }
+
+    fn retry_pause(&self) -> Duration {
+        self.home().http.options.retry_pause
+    }
+
+    fn blob_name(&self, digest: &Digest) -> String {
+        format!("the blob {digest} of `{}`", self.name)
+    }
+
+    /// A blob from its byte `from` on, or from the beginning if it cannot be had otherwise; and which of the two.
+    fn blob(&self, digest: &Digest, size: u64, from: u64) -> Result<(Response, u64), RegistryError> {
+        let what = self.blob_name(digest);
+        self.ask(true, |place| {
+            let response = place.http.get_from(&format!("{}/blobs/{digest}", place.path), from, &what)?;
+            let start = match response.status() {
+                StatusCode::PARTIAL_CONTENT => from,
+                _ => 0,
+            };
+            if start > 0 && content_range_start(&response) != Some(from) {
+                return Err(RegistryError::Range { host: http::host_of(response.url()), what: what.clone() });
+            }
+            match content_length(&response) {
+                Some(promised) if promised != size - start => Err(RegistryError::Length {
+                    what: what.clone(),
+                    expected: size,
+                    actual: promised.saturating_add(start),
+                }),
+                _ => Ok((response, start)),
+            }
+        })
     }
 
     /// The bytes of a manifest or index, and the digest that the registry claims for them.
     fn manifest(&self, reference: &str) -> Result<(Vec<u8>, Option<Digest>), RegistryError> {
         let what = format!("the manifest `{reference}` of `{}`", self.name);
-        let response = self.http.get(&format!("{}/manifests/{reference}", self.path), ACCEPT_MANIFEST, &what)?;
-        let claimed = claimed_digest(&response);
-        Ok((read_whole(response, &what, MANIFEST_BYTES_MAX)?, claimed))
+        self.ask(reference.contains(':'), |place| {
+            let path = format!("{}/manifests/{reference}", place.path);
+            let response = place.http.get(&path, ACCEPT_MANIFEST, &what)?;
+            let claimed = claimed_digest(&response);
+            Ok((read_whole(response, &what, MANIFEST_BYTES_MAX)?, claimed))
+        })
     }
 
     /// The digest that a tag stands for now.
     fn resolve(&self, tag: &str) -> Result<Digest, RegistryError> {
         let what = format!("the manifest `{tag}` of `{}`", self.name);
-        let response = self.http.head(&format!("{}/manifests/{tag}", self.path), ACCEPT_MANIFEST, &what)?;
-        match claimed_digest(&response) {
+        let claimed = self.ask(false, |place| {
+            let response = place.http.head(&format!("{}/manifests/{tag}", place.path), ACCEPT_MANIFEST, &what)?;
+            Ok(claimed_digest(&response))
+        })?;
+        match claimed {
             Some(digest) => Ok(digest),
             // The header is optional; then only the manifest itself can tell.
             None => Ok(document::digest_of(&self.manifest(tag)?.0)),
         }
     }
 
-    /// One page of referrers; none when the registry does not know the question.
+    /// One page of referrers, of the registry itself: mirrors seldom have them. None when the registry does not know the question.
     fn referrers_page(&self, path: &str) -> Result<Option<Page>, RegistryError> {
         let what = format!("the referrers in `{}`", self.name);
-        let response = match self.http.get(path, ACCEPT_INDEX, &what) {
+        let response = match self.home().http.get(path, ACCEPT_INDEX, &what) {
             Err(RegistryError::NotFound { .. }) => return Ok(None),
             other => other?,
         };
@@ -153,6 +253,12 @@ fn content_length(response: &Response) -> Option<u64> {
     response.headers().get("content-length")?.to_str().ok()?.parse().ok()
 }
 
+/// Source: RFC 9110, section 14.4: `bytes 100-199/200`.
+fn content_range_start(response: &Response) -> Option<u64> {
+    let range = response.headers().get("content-range")?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+}
+
 fn claimed_digest(response: &Response) -> Option<Digest> {
     Digest::parse(response.headers().get(DIGEST_HEADER)?.to_str().ok()?).ok()
 }
@@ -169,11 +275,16 @@ fn next_page(response: &Response) -> Option<String> {
     Some(next.query().map_or(path.to_owned(), |query| format!("{path}?{query}")))
 }
 
+/// Which images match.
+pub(super) fn list(pattern: &Pattern, bounds: ListBounds, options: &SourceOptions) -> Result<Listing, RegistryError> {
+    list::list(pattern, bounds, &options.registry)
+}
+
 /// What the reference resolves to now: nothing is asked for a digest.
 pub(super) fn identify(reference: &Reference, options: &SourceOptions) -> Result<SourceIdentity, SourceError> {
     let digest = match reference.digest() {
         Some(digest) => digest.clone(),
-        None => Repository::new(reference, options)?.resolve(tag_of(reference))?,
+        None => options.registry.shared.repository(reference, &options.registry)?.resolve(tag_of(reference))?,
     };
     Ok(SourceIdentity::Manifest { digest, selection: archive::selection(None, options.platform.as_ref()) })
 }
@@ -184,7 +295,7 @@ fn tag_of(reference: &Reference) -> &str {
 
 /// Opens the image that the reference names.
 pub(super) fn open(target: String, reference: &Reference, options: &SourceOptions) -> Result<OpenImage, SourceError> {
-    let repository = Arc::new(Repository::new(reference, options)?);
+    let repository = options.registry.shared.repository(reference, &options.registry)?;
     let store = RegistryStore { repository, place: reference.to_string() };
     let asked = reference.digest().map_or(tag_of(reference).to_owned(), Digest::to_string);
     let (bytes, claimed) = store.repository.manifest(&asked)?;
@@ -210,10 +321,10 @@ pub(super) fn referrers(
     subject: &Digest,
     options: &SourceOptions,
 ) -> Result<Vec<Descriptor>, SourceError> {
-    let repository = Repository::new(reference, options)?;
+    let repository = options.registry.shared.repository(reference, &options.registry)?;
     let place = reference.to_string();
     let mut found = Vec::new();
-    let mut next = Some(format!("{}/referrers/{subject}", repository.path));
+    let mut next = Some(format!("{}/referrers/{subject}", repository.home().path));
     for page in 0..REFERRER_PAGES_MAX {
         let Some(path) = next.take() else { return Ok(found) };
         match repository.referrers_page(&path)? {
@@ -274,7 +385,7 @@ impl Store for RegistryStore {
             let what = "the configuration".into();
             return Err(SourceError::TooLarge { place: self.place.clone(), what, limit: CONFIG_BYTES_MAX });
         }
-        let reader = self.repository.blob(&descriptor.digest, descriptor.size)?;
+        let reader = BlobReader::open(self.repository.clone(), descriptor.digest.clone(), descriptor.size)?;
         let mut bytes = Vec::new();
         reader
             .take(CONFIG_BYTES_MAX)
