@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 const PYPI: &str = "osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip";
 const GO: &str = "osv-vulnerabilities.storage.googleapis.com/Go/all.zip";
+const NVD: &str = "nvd-CVE-2024-3400.json";
 const KEV: &str = "www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 const EPSS: &str = "epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 
@@ -270,6 +271,24 @@ fn a_mirror_may_state_checksums_and_an_air_gapped_directory_is_one() {
     assert!(mirror.update(&User::new(), &["--feed", "osv-go"]).exits(0).stdout.contains("300 records"));
     let ran = gapped.run(&["advisories", "update", "--from-dir", "/nonexistent"]);
     assert!(ran.code == 2 && Path::new(&directory).exists(), "{ran:?}");
+}
+
+#[test]
+fn a_checksum_that_the_publisher_has_beside_the_feed_is_compared() {
+    let (mirror, user) = (Mirror::new(), User::new());
+    let place = "nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-2021";
+    let text = std::fs::read(xtask::root().join("tests/fixtures/feeds").join(NVD)).expect("records of the NVD");
+    let (feed, meta) = (format!("{place}.json.gz"), format!("{place}.meta"));
+    let (zipped, sum) = (gzip(&text), hex::encode_upper(Sha256::digest(&text)));
+    mirror.answers(&feed, move |request| content(request, &zipped, "\"nvd\""));
+    mirror.answers(&meta, |_| Reply::new(200, format!("size:1\r\nsha256:{}\r\n", "AB".repeat(32))));
+    let ran = mirror.update(&user, &["--feed", "nvd-2021", "--feed", "kev"]).exits(2);
+    assert!(
+        ran.stderr.contains("nvd-2021: it was refused: its SHA-256 is") && ran.stderr.contains(".meta` says ABAB"),
+        "{ran:?}"
+    );
+    mirror.answers(&meta, move |_| Reply::new(200, format!("size:1\r\nsha256:{sum}\r\n")));
+    assert!(said(&mirror.update(&user, &["--feed", "nvd-2021"]).exits(0), "nvd-2021").ends_with("records"));
 }
 
 #[test]

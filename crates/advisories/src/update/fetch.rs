@@ -30,6 +30,8 @@ const REDIRECTS_MAX: usize = 5;
 const RATE_MIN: u64 = 8 << 10;
 /// See [`RATE_MIN`].
 const TIME_OF_GRACE: Duration = Duration::from_secs(60);
+/// The longest time one attempt may take, however steadily bytes arrive.
+const TIME_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 /// The longest small text (a checksum, a list of checksums).
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 
@@ -339,7 +341,7 @@ fn receive(mut response: Response, partial: &mut Partial, bytes_max: u64) -> Res
             return Err(too_large());
         }
         let allowed = TIME_OF_GRACE + Duration::from_secs((partial.len - at_start) / RATE_MIN);
-        if started.elapsed() > allowed {
+        if started.elapsed() > allowed.min(TIME_MAX) {
             return Err(FetchError::TooSlow { host });
         }
     }

@@ -172,8 +172,10 @@ fn renew(
 struct Arrived {
     from: String,
     validators: Validators,
-    /// SHA-256 that its publisher states for it, in hex, and how.
-    stated: Vec<(&'static str, String)>,
+    /// SHA-256 that its host states for it, in hex.
+    stated: Option<String>,
+    /// SHA-256 that its publisher states for the text before compression, in hex.
+    stated_text: Option<String>,
 }
 
 /// Gets the feed's file to `candidate`; none when what we have is current.
@@ -202,19 +204,21 @@ fn get(
             Fetched::Unchanged => return Ok(None),
             Fetched::Whole { validators, stated_sha256 } => (validators, stated_sha256),
         };
-    let mut stated = Vec::new();
-    if let Some(sum) = stated_sha256.and_then(|sum| STANDARD.decode(sum).ok()) {
-        stated.push(("its `Repr-Digest`", sum.iter().map(|byte| format!("{byte:02x}")).collect()));
-    }
-    if source.has_checksum {
-        let mut beside = url.clone();
-        beside.set_path(&format!("{}.sha256", url.path()));
-        let text = fetcher.text(&beside, &candidate.with_extension("sha256")).map_err(failed)?;
+    let stated = stated_sha256.and_then(|sum| STANDARD.decode(sum).ok());
+    let stated = stated.map(|sum| sum.iter().map(|byte| format!("{byte:02x}")).collect());
+    let mut stated_text = None;
+    if let Some(meta) = source.meta_path() {
+        let meta = match mirror {
+            Some(mirror) => below(mirror, &meta)?,
+            None => url
+                .join(&format!("/{}", meta.split_once('/').map_or("", |(_, path)| path)))
+                .map_err(|_| FeedError::Address(meta.clone()))?,
+        };
         // A mirror may have the feed without it, and a list of its own instead.
-        let sum = text.as_deref().and_then(|text| text.split_whitespace().next());
-        stated.extend(sum.map(|sum| ("its publisher", sum.to_owned())));
+        let text = fetcher.text(&meta, &candidate.with_extension("meta")).map_err(failed)?;
+        stated_text = text.as_deref().and_then(verify::sum_in_meta);
     }
-    Ok(Some(Arrived { from, validators, stated }))
+    Ok(Some(Arrived { from, validators, stated, stated_text }))
 }
 
 fn copy(directory: &Path, source: &Source, candidate: &Path) -> Result<Arrived, FeedError> {
@@ -235,7 +239,9 @@ fn copy(directory: &Path, source: &Source, candidate: &Path) -> Result<Arrived, 
     }
     candidate.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
     fs::copy(&path, candidate).map_err(failed)?;
-    Ok(Arrived { from, validators: Validators::default(), stated: Vec::new() })
+    let meta = source.meta_path().and_then(|meta| fs::read_to_string(directory.join(meta)).ok());
+    let stated_text = meta.as_deref().and_then(verify::sum_in_meta);
+    Ok(Arrived { from, validators: Validators::default(), stated: None, stated_text })
 }
 
 /// `MIRROR/HOST/PATH`, keeping the mirror's query (a token, for those that want one there).
@@ -258,8 +264,8 @@ fn check(
     sums: &Sums,
 ) -> Result<(String, Option<verify::Seen>), FeedError> {
     let sum = verify::sha256(candidate).map_err(|source| FeedError::File { path: candidate.to_owned(), source })?;
-    for (who, stated) in &arrived.stated {
-        verify::same_sum(who, stated, &sum)?;
+    if let Some(stated) = &arrived.stated {
+        verify::same_sum("its `Repr-Digest`", stated, &sum)?;
     }
     match sums {
         Ok(None) => {}
@@ -273,6 +279,12 @@ fn check(
         return Ok((sum, None));
     }
     let seen = verify::verify(candidate, source)?;
+    if let Some(stated) = &arrived.stated_text {
+        // Unpacked once already, so it is no bomb.
+        let text = verify::sha256_of_text(candidate);
+        let text = text.map_err(|source| FeedError::File { path: candidate.to_owned(), source })?;
+        verify::same_sum("its publisher's `.meta`", stated, &text)?;
+    }
     if state.fetched_at.is_some() && !options.accept_shrunk {
         verify::not_shrunk(state.records, seen.records)?;
     }

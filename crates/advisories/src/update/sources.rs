@@ -17,8 +17,8 @@ pub struct Source {
     pub content: Content,
     /// The ecosystems that it holds completely; none for scores and exploitation. `Debian` speaks for all its releases.
     pub ecosystems: &'static [&'static str],
-    /// Whether the publisher has a `.sha256` file beside it.
-    pub has_checksum: bool,
+    /// Whether the publisher has a `.meta` file beside it, with the SHA-256 of the text before compression (as the NVD does).
+    pub has_meta: bool,
     /// The terms it comes under.
     pub licence: &'static str,
     /// The line that must go with it.
@@ -75,6 +75,12 @@ impl Source {
         self.url.strip_prefix("https://").unwrap_or(self.url)
     }
 
+    /// The address below a mirror of the file with its checksum, where its publisher has one.
+    pub(super) fn meta_path(&self) -> Option<String> {
+        let whole = self.path().strip_suffix(".json.gz").filter(|_| self.has_meta)?;
+        Some(format!("{whole}.meta"))
+    }
+
     /// Its place in a directory: the same, with spaces as file systems write them.
     pub fn file(&self) -> String {
         self.path().replace("%20", " ")
@@ -94,7 +100,7 @@ macro_rules! osv {
             url: concat!("https://osv-vulnerabilities.storage.googleapis.com/", $directory, "/all.zip"),
             content: Content::Advisories,
             ecosystems: &[$ecosystem],
-            has_checksum: false,
+            has_meta: false,
             licence: "each publisher's own: https://google.github.io/osv.dev/data/",
             attribution: $attribution,
         }
@@ -109,7 +115,7 @@ macro_rules! own {
             url: $url,
             content: Content::Advisories,
             ecosystems: &[$ecosystem],
-            has_checksum: false,
+            has_meta: false,
             licence: "as its publisher states",
             attribution: $attribution,
         }
@@ -124,7 +130,7 @@ macro_rules! nvd {
             url: concat!("https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-", $year, ".json.gz"),
             content: Content::Facts,
             ecosystems: &[],
-            has_checksum: false,
+            has_meta: true,
             licence: "public domain",
             attribution: "National Vulnerability Database, NIST; not endorsed or certified by the NVD",
         }
@@ -206,7 +212,7 @@ pub const SOURCES: &[Source] = &[
         url: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
         content: Content::Kev,
         ecosystems: &[],
-        has_checksum: false,
+        has_meta: false,
         licence: "CC0-1.0",
         attribution: "CISA, Known Exploited Vulnerabilities catalogue",
     },
@@ -215,7 +221,7 @@ pub const SOURCES: &[Source] = &[
         url: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz",
         content: Content::Epss,
         ecosystems: &[],
-        has_checksum: false,
+        has_meta: false,
         licence: "free to use with attribution",
         attribution: "EPSS by FIRST.org, see https://www.first.org/epss",
     },

@@ -124,9 +124,22 @@ pub(super) fn listed<'a>(list: &'a str, file: &str) -> Option<&'a str> {
     })
 }
 
+/// The SHA-256 in a `.meta` file: lines of `name:value`.
+pub(super) fn sum_in_meta(text: &str) -> Option<String> {
+    text.lines().find_map(|line| line.trim().strip_prefix("sha256:")).map(|sum| sum.trim().to_owned())
+}
+
 /// The SHA-256 of a file, in hex.
 pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sha256_of_all(File::open(path)?)
+}
+
+/// The SHA-256 of what a gzip file holds, in hex.
+pub(super) fn sha256_of_text(path: &Path) -> io::Result<String> {
+    sha256_of_all(flate2::read::MultiGzDecoder::new(io::BufReader::new(File::open(path)?)))
+}
+
+fn sha256_of_all(mut file: impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
     loop {
@@ -157,6 +170,13 @@ mod tests {
         assert_eq!(listed(list, "h/npm/all.zip"), Some("aa"));
         assert_eq!(listed(list, "h/kev.json"), Some("bb"));
         assert_eq!(listed(list, "kev.json"), None);
+    }
+
+    #[test]
+    fn the_nvd_states_the_sum_of_the_text() {
+        let meta = "lastModifiedDate:2026-11-26T03:00:01-05:00\r\nsize:21578456\r\ngzSize:1325213\r\nsha256:0F00\r\n";
+        assert_eq!(sum_in_meta(meta).as_deref(), Some("0F00"));
+        assert_eq!(sum_in_meta("<html>"), None);
     }
 
     #[test]

@@ -26,11 +26,11 @@ pub(crate) fn run(command: AdvisoriesCommand) -> Result<u8, Failure> {
         AdvisoriesCommand::Status(argument) => super::status::run(argument.index.as_deref()),
         AdvisoriesCommand::Show { id, index } => {
             let index = super::index(index.index.as_deref())?;
-            shown(&index, &id)
+            shown(&index, super::private_index(&[], false)?.as_ref(), &id)
         }
         AdvisoriesCommand::Search { purl, index } => {
             let index = super::index(index.index.as_deref())?;
-            searched(&index, &purl)
+            searched(&index, super::private_index(&[], false)?.as_ref(), &purl)
         }
         AdvisoriesCommand::Diff { old, new } => {
             differences(&opened(&old)?, &opened(&new)?)?;
@@ -86,8 +86,11 @@ pub(super) fn summed_up(summary: &BuildSummary) -> String {
     )
 }
 
-fn shown(index: &Index, id: &str) -> Result<u8, Failure> {
-    let records = index.show(id)?;
+fn shown(index: &Index, private: Option<&Index>, id: &str) -> Result<u8, Failure> {
+    let mut records = index.show(id)?;
+    if let Some(private) = private {
+        records.extend(private.show(id)?);
+    }
     if records.is_empty() {
         let hint = "`dogwatch advisories status` says what the index covers".to_owned();
         return Err(anyhow::anyhow!("the index knows nothing of `{id}`")).hint(Some(hint));
@@ -161,7 +164,7 @@ fn score_words(score: &Score) -> String {
     format!("CVSS {} {:.1} by {} {}", score.version, score.score, score.scorer, score.vector)
 }
 
-fn searched(index: &Index, text: &str) -> Result<u8, Failure> {
+fn searched(index: &Index, private: Option<&Index>, text: &str) -> Result<u8, Failure> {
     let parsed = purl::parse(text)?;
     let package = parsed.package(text);
     let queries = queries(&package, parsed.distro.as_ref());
@@ -172,6 +175,9 @@ fn searched(index: &Index, text: &str) -> Result<u8, Failure> {
     let mut found = String::new();
     for query in &queries {
         found.push_str(&hits(index, query)?);
+        if let Some(private) = private {
+            found.push_str(&hits(private, query)?);
+        }
     }
     if found.is_empty() {
         note(&format!("no advisory in the index covers `{text}`"));
