@@ -23,6 +23,10 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
+// Proves: feed OSV (YAML); feed Arch Linux tracker; feed CSAF; feed CVE record; feed Debian security tracker.
+// Proves: feed Debian advisory list; feed EPSS history; feed FriendsOfPHP; feed GitHub advisory (REST); feed GLSA.
+// Proves: feed compromised packages; feed NVD 2.0; feed OpenVEX; feed OVAL; feed Photon OS list; feed RubySec.
+// Proves: feed RustSec; feed Alpine secdb; feed updateinfo; feed Wolfi advisories.
 #[test]
 fn what_a_feed_says_is_what_was_read_before() {
     for file in files() {

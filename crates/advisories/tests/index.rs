@@ -123,6 +123,7 @@ fn ubuntu_pockets_stay_apart() {
     );
 }
 
+// Proves: feed OSV.
 #[test]
 fn each_feed_keeps_its_publisher_and_scorer() {
     check(
@@ -177,6 +178,7 @@ fn each_feed_keeps_its_publisher_and_scorer() {
     check("PyPI", "aamiles", expect![""]);
 }
 
+// Proves: feed KEV; feed CVE facts; feed EPSS.
 #[test]
 fn scores_estimates_and_exploitation_are_found_by_cve() {
     let (index, _) = Scene::new().build(&samples());

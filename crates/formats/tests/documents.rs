@@ -67,6 +67,7 @@ fn bare() -> ScanReport {
     report
 }
 
+// Proves: format sarif.
 #[test]
 fn sarif_is_valid_and_as_agreed() {
     let log = sarif::write(&report());
@@ -75,6 +76,7 @@ fn sarif_is_valid_and_as_agreed() {
     validate(&schema("sarif-2.1.0"), &sarif::write(&bare()));
 }
 
+// Proves: format cyclonedx.
 #[test]
 fn cyclonedx_is_valid_and_as_agreed() {
     let validator = schema("cyclonedx-1.6");
@@ -88,6 +90,7 @@ fn cyclonedx_is_valid_and_as_agreed() {
     assert_ne!(parsed(&with)["serialNumber"], parsed(&without)["serialNumber"]);
 }
 
+// Proves: format spdx.
 #[test]
 fn spdx_is_valid_and_as_agreed() {
     let validator = schema("spdx-2.3");
@@ -128,6 +131,7 @@ fn every_license_id_we_call_an_id_is_one_to_cyclonedx() {
     validate(&schema("spdx-2.3"), &spdx::write(&report, LeftOut));
 }
 
+// Proves: format json.
 #[test]
 fn our_own_schemas_are_those_of_the_types() {
     expect_file![root().join("schemas/scan-report-v1.schema.json")].assert_eq(&json::report_schema());
@@ -226,6 +230,7 @@ fn plain(styled: &str) -> String {
     text + rest
 }
 
+// Proves: format table.
 #[test]
 fn the_table_says_what_matters_in_80_columns() {
     let table = plain(&render(&report(), TableOptions::default()));

@@ -100,6 +100,7 @@ fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
 }
 
+// Proves: format csv; format github-summary; format github-annotations; format cosign-vuln.
 #[test]
 fn every_format_is_as_agreed() {
     let others = ["table", "json", "sarif", "cyclonedx", "spdx", "html", "cosign-vuln"];
@@ -130,6 +131,7 @@ fn the_table_of_formats_is_fit_to_be_shown() {
     assert_eq!(Format::named("pdf"), None);
 }
 
+// Proves: format gitlab.
 #[test]
 fn gitlab_accepts_the_container_scanning_report() {
     let schema: Value = serde_json::from_str(&fixture("schemas/gitlab-container-scanning-15.0.6.schema.json")).unwrap();
@@ -164,6 +166,7 @@ fn a_vulnerability_keeps_its_gitlab_id_from_build_to_build() {
     assert_eq!(ids(&report()), ids(&later));
 }
 
+// Proves: format junit.
 #[test]
 fn junit_is_valid_and_counts_right() {
     let mut unknown = report();
@@ -199,6 +202,7 @@ fn xmllint(text: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+// Proves: format html.
 #[test]
 fn the_page_is_one_file_and_strangers_text_is_text() {
     for report in [report(), compared(), bare(), hostile()] {
@@ -262,6 +266,7 @@ fn template(name: &str, source: &str) -> Result<String, TemplateError> {
     Template::new(name, source)?.render(&report())
 }
 
+// Proves: format template.
 #[test]
 fn templates_of_users_work() {
     let asff = Template::new("asff.json.j2", fixture("formats/templates/asff.json.j2")).unwrap();

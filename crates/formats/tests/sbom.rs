@@ -43,6 +43,7 @@ fn check(document: &Value, expected: Expect) {
     expected.assert_eq(&text);
 }
 
+// Proves: source sbom:.
 #[test]
 fn both_formats_of_syft_give_the_same_packages() {
     let (_, from_cyclonedx) = sbom::read(&fixture("syft.cdx.json")).unwrap();

@@ -15,6 +15,7 @@ fn check(cataloger: &str, path: &str, content: &[u8], expected: Expect) {
     expected.assert_eq(&render(&read(cataloger, path, &content)));
 }
 
+// Proves: cataloger npm.
 #[test]
 fn npm_packages_of_all_ages() {
     let check = |path: &str, content: &[u8], expected| check("npm", path, content, expected);
@@ -78,6 +79,7 @@ fn npm_packages_of_all_ages() {
     );
 }
 
+// Proves: cataloger python.
 #[test]
 fn python_distributions_by_every_kind_of_metadata() {
     let check = |path: &str, content: &[u8], expected| check("python", path, content, expected);
@@ -213,6 +215,7 @@ fn a_merged_jar_is_all_its_packages() {
     assert_eq!(names.len(), 51);
 }
 
+// Proves: cataloger java.
 #[test]
 fn a_spring_boot_jar_is_read_through_also_behind_a_launch_script() {
     let jar = fixture("java/zipkin-server-2.23.2-exec.jar");
@@ -349,6 +352,7 @@ fn what_is_named_a_jar_and_is_none_is_a_gap() {
     check("java", "radar.sar", b"not an archive", expect![[""]]);
 }
 
+// Proves: cataloger go-binary.
 #[test]
 fn go_programs_of_every_format() {
     for (name, expected) in [
@@ -434,6 +438,7 @@ fn a_cut_go_program_is_a_gap() {
     );
 }
 
+// Proves: cataloger rust-binary.
 #[test]
 fn a_rust_program_lists_what_was_linked() {
     let program = fixture("binaries/uv-0.13.9.gz");

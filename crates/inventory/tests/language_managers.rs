@@ -20,6 +20,7 @@ fn language(name: &str) -> Vec<u8> {
     fixture(&format!("languages/{name}"))
 }
 
+// Proves: cataloger gem.
 #[test]
 fn gems_of_ruby_and_jruby() {
     for (path, name, expected) in [
@@ -77,6 +78,7 @@ fn a_gem_that_computes_its_version_is_named_by_its_file() {
     assert!(packages(&read("gem", "app/a.gemspec", &b"s.name = 'a'\ns.version = '1'\n".as_slice())).next().is_none());
 }
 
+// Proves: cataloger composer.
 #[test]
 fn packages_of_composer_1_and_2() {
     check(
@@ -104,6 +106,7 @@ fn packages_of_composer_1_and_2() {
     assert_eq!(development, ["phpunit/phpunit"]);
 }
 
+// Proves: cataloger pear.
 #[test]
 fn packages_of_pear() {
     check(
@@ -157,6 +160,7 @@ fn packages_of_pear() {
     );
 }
 
+// Proves: cataloger dotnet.
 #[test]
 fn packages_of_net_programs_and_frameworks() {
     check(
@@ -203,6 +207,7 @@ fn packages_of_net_programs_and_frameworks() {
     assert!(packages(&read("dotnet", "Shop.deps.json", &program.as_slice())).all(|it| it.direct));
 }
 
+// Proves: cataloger erlang.
 #[test]
 fn applications_of_erlang_are_of_hex_or_of_otp() {
     for (path, name, expected) in [
@@ -292,6 +297,7 @@ fn a_plugin_of_rabbitmq_is_read_in_its_archive() {
     );
 }
 
+// Proves: cataloger r.
 #[test]
 fn packages_of_r_are_of_cran_or_of_bioconductor() {
     for (path, name, expected) in [
@@ -331,6 +337,7 @@ fn packages_of_r_are_of_cran_or_of_bioconductor() {
     check("r", "src/a/DESCRIPTION", b"Package: a\nVersion: 1.0\n", expect![[""]]);
 }
 
+// Proves: cataloger haskell.
 #[test]
 fn libraries_registered_with_ghc() {
     check(
@@ -353,6 +360,7 @@ fn libraries_registered_with_ghc() {
     );
 }
 
+// Proves: cataloger luarocks; cataloger opam; cataloger julia; cataloger dart; cataloger perl.
 #[test]
 fn packages_of_smaller_languages() {
     for (cataloger, path, name, expected) in [
@@ -426,6 +434,8 @@ fn packages_of_smaller_languages() {
     check("luarocks", "src/a-1.rockspec", b"package = 'a'", expect![[""]]);
 }
 
+// Proves: cataloger conda.
+// Proves: cataloger wordpress.
 #[test]
 fn wordpress_its_plugins_and_its_themes() {
     for (path, name, expected) in [
@@ -507,6 +517,7 @@ fn records_of_conda() {
     );
 }
 
+// Proves: cataloger embedded-sbom.
 #[test]
 fn bills_of_materials_are_claims() {
     check(

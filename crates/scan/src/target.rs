@@ -8,6 +8,7 @@
 
 mod git_url;
 mod pattern;
+mod prefix;
 mod reference;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use model::digest::Digest;
 
 pub use git_url::GitUrl;
 pub use pattern::{Pattern, PatternError};
+pub use prefix::{PREFIXES, Prefix};
 pub(crate) use reference::is_host;
 pub use reference::{Reference, ReferenceError};
 
@@ -220,31 +222,10 @@ impl FromStr for Target {
 impl Target {
     /// [`Target::from_str`] with the look at the file system as an argument.
     fn parse(text: &str, path_kind: impl Fn(&Path) -> Option<PathKind>) -> Result<Self, TargetError> {
-        let path = |rest: &str, wanted| match rest {
-            "" => Err(TargetError::Empty { text: text.into(), wanted }),
-            rest => Ok(PathBuf::from(rest)),
-        };
-        match text.split_once(':') {
-            Some(("registry", rest)) => return registry(text, rest),
-            Some(("docker-archive", rest)) => return Ok(Self::DockerArchive(located(text, rest, "file")?)),
-            Some(("oci-dir", rest)) => return Ok(Self::OciDir(located(text, rest, "directory")?)),
-            Some(("oci-archive", rest)) => return Ok(Self::OciArchive(located(text, rest, "file")?)),
-            Some(("container", rest)) => return container(text, rest),
-            // An image may be called `host`, but not have an empty tag.
-            Some(("host", "")) => return Ok(Self::Host),
-            Some(("dir", rest)) => return Ok(Self::Dir(path(rest, "directory")?)),
-            Some(("git", rest)) if rest.contains("://") => {
-                let wrong = |detail| TargetError::GitUrl { text: text.into(), detail };
-                return GitUrl::parse(rest).map(Self::GitUrl).map_err(wrong);
-            }
-            Some(("git", rest)) => return Ok(Self::Git(path(rest, "directory")?)),
-            Some(("sbom", rest)) => return Ok(Self::Sbom(path(rest, "file")?)),
-            Some((prefix, rest)) => {
-                if let Some(&kind) = EngineKind::ALL.iter().find(|kind| kind.prefix() == prefix) {
-                    return engine(text, kind, rest);
-                }
-            }
-            _ => {}
+        if let Some((name, rest)) = text.split_once(':')
+            && let Some(prefix) = PREFIXES.iter().find(|prefix| prefix.name == name)
+        {
+            return (prefix.parse)(text, rest);
         }
         if text.is_empty() {
             return Err(TargetError::Empty { text: String::new(), wanted: "image" });

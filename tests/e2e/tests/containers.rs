@@ -90,6 +90,7 @@ fn a_container_is_its_image_and_what_it_changed(user: &User, engine: &Engine, vo
     assert!(table.contains("deleted   deb package e2fsprogs"), "{table}");
 }
 
+// Proves: source container:.
 #[test]
 fn a_container_of_docker() {
     let tar = match parts::debian() {
@@ -111,6 +112,7 @@ fn a_container_of_docker() {
     assert!(gone.stderr.contains("docker has no container `web`"), "{}", gone.stderr);
 }
 
+// Proves: source container:.
 #[test]
 fn a_container_of_podman() {
     let tar = match parts::debian() {

@@ -44,6 +44,7 @@ fn names(report: &Value) -> Vec<&str> {
     report["artifact"]["names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
+// Proves: source docker:; source NAME.
 #[test]
 fn docker_gives_the_same_image_and_is_asked_for_its_bytes_once() {
     let Some(shop) = Shop::new() else { return };
@@ -91,6 +92,7 @@ fn a_bare_name_is_looked_for_here_first(user: &User, report: &Value) {
     assert!(forced.stderr.contains("`--offline` forbids the network"), "{}", forced.stderr);
 }
 
+// Proves: source podman:.
 #[test]
 fn podman_gives_the_same_image() {
     let Some(shop) = Shop::new() else { return };
@@ -109,6 +111,7 @@ fn podman_gives_the_same_image() {
     assert!(bare.stderr.contains("is taken from podman"), "{}", bare.stderr);
 }
 
+// Proves: source containerd:.
 #[test]
 fn containerd_gives_the_same_image_from_any_namespace() {
     let Some(shop) = Shop::new() else { return };

@@ -217,6 +217,7 @@ fn a_repository_elsewhere_is_fetched_without_history() {
     assert!(said.contains("forbids the network"), "{said}");
 }
 
+// Proves: source git:.
 #[test]
 fn this_projects_own_checkout_is_read_as_git_lists_it() {
     let root = xtask::root();

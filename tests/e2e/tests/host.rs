@@ -11,6 +11,7 @@ fn said(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+// Proves: source host:.
 #[test]
 fn this_machine_has_the_packages_and_the_kernel_it_says_it_has() {
     let Some(list) = said("dpkg-query", &["-W", "-f", "${Package} ${Version} ${db:Status-Status}\n"]) else {

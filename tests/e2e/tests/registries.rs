@@ -30,6 +30,7 @@ fn scanned(ran: &Ran) -> Vec<String> {
     reports.map(|report| name(&report).rsplit('/').next().unwrap_or_default().to_owned()).collect()
 }
 
+// Proves: source PATTERN.
 #[test]
 fn a_pattern_stands_for_every_image_that_matches() {
     let Some((user, registry)) = start(&[]) else { return };

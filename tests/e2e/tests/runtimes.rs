@@ -56,6 +56,7 @@ fn packaged_version(directory: &Path) -> String {
     version.split_once(':').map_or(version.clone(), |(_, rest)| rest.to_owned())
 }
 
+// Proves: cataloger runtime.
 #[test]
 fn a_program_says_the_version_of_the_package_it_was_taken_from() {
     let (user, mut seen) = (User::new(), 0);

@@ -6,6 +6,7 @@ use dogwatch_e2e::images::{copy, small};
 use dogwatch_e2e::program::User;
 use dogwatch_e2e::registry::Registry;
 
+// Proves: source registry:; source docker-archive:; source oci-dir:; source oci-archive:; source dir:.
 #[test]
 fn every_source_gives_the_same_inventory_and_findings() {
     let Some(layout) = small() else { return };

@@ -74,6 +74,11 @@ const FORMATS: &[Format] = &[
     wolfi::FORMAT,
 ];
 
+/// What users call the formats, and the one table of numbers that is no document.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().map(|format| format.name).chain(["EPSS"])
+}
+
 /// A format of documents.
 pub(crate) struct Format {
     /// What its users call it.

@@ -153,6 +153,7 @@ mod tests {
         packages.chain(problems).collect()
     }
 
+    // Proves: cataloger chisel.
     #[test]
     fn the_manifest_of_ubuntu_s_own_example() {
         let path = format!("{}/../../tests/fixtures/os-packages/manifest.wall", env!("CARGO_MANIFEST_DIR"));

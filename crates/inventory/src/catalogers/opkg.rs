@@ -64,6 +64,7 @@ mod tests {
         parse(&File { path, mode: 0o644, content: &bytes, spool: &MemorySpool })
     }
 
+    // Proves: cataloger opkg.
     #[test]
     fn a_router_s_packages() {
         let path = format!("{}/../../tests/fixtures/os-packages/openwrt.status", env!("CARGO_MANIFEST_DIR"));

@@ -80,6 +80,7 @@ mod tests {
         std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    // Proves: cataloger pacman.
     #[test]
     fn a_package_is_described_by_its_sections() {
         let parsed = parse_bytes("var/lib/pacman/local/gmp-6.2.1-2/desc", &fixture("gmp-6.2.1-2/desc"));

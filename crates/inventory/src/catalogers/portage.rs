@@ -95,6 +95,7 @@ mod tests {
         std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    // Proves: cataloger portage.
     #[test]
     fn the_directory_is_the_package_and_contents_are_its_files() {
         let directory = "var/db/pkg/dev-python/requests-2.31.0-r1";

@@ -38,6 +38,7 @@ fn check(bytes: &[u8], expected: Expect) {
     expected.assert_eq(&text);
 }
 
+// Proves: cataloger apk.
 #[test]
 fn a_real_database() {
     check(

@@ -34,6 +34,7 @@ fn check(path: &str, bytes: &[u8], expected: Expect) {
 const STATUS: &str = "var/lib/dpkg/status";
 
 /// dpkg left `gcc` half-configured and `libc6` half-installed; `wget` was removed and kept its configuration.
+// Proves: cataloger dpkg.
 #[test]
 fn whatever_has_files_on_disk_is_installed() {
     check(

@@ -102,6 +102,14 @@ pub(super) fn render(parsed: &Parsed) -> String {
     text
 }
 
+// Proves: cataloger bun-lock; cataloger gemfile-lock; cataloger cabal-freeze; cataloger cargo-lock.
+// Proves: cataloger composer-lock; cataloger conan-lock; cataloger conanfile-txt; cataloger deno-lock.
+// Proves: cataloger dotnet-project; cataloger github-actions; cataloger go-mod; cataloger go-vendor.
+// Proves: cataloger gradle-lock; cataloger julia-manifest; cataloger pom-xml; cataloger mix-lock; cataloger npm-lock.
+// Proves: cataloger nuget-lock; cataloger pdm-lock; cataloger pipfile-lock; cataloger pnpm-lock.
+// Proves: cataloger podfile-lock; cataloger poetry-lock; cataloger pubspec-lock; cataloger pylock.
+// Proves: cataloger rebar-lock; cataloger renv-lock; cataloger requirements-txt; cataloger stack-lock.
+// Proves: cataloger swift-resolved; cataloger terraform-lock; cataloger uv-lock; cataloger yarn-lock.
 #[test]
 fn real_lock_files_read_as_expected() {
     for (folder, file) in FIXTURES {

@@ -20,6 +20,7 @@ fn check(path: &str, text: &str, expected: Expect) {
 }
 
 /// Texts as the distributions ship them, shortened.
+// Proves: cataloger os-release.
 #[test]
 fn os_release_of_each_family() {
     let check = |text, expected| check("usr/lib/os-release", text, expected);

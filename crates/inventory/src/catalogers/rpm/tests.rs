@@ -52,6 +52,7 @@ fn check(name: &str, expected: Expect) {
     expected.assert_eq(&render(&parse_bytes(&fixture(name))));
 }
 
+// Proves: cataloger rpm.
 #[test]
 fn berkeley_db_as_rpm_wrote_it() {
     check(
@@ -106,6 +107,7 @@ fn big_endian_berkeley_db() {
     );
 }
 
+// Proves: cataloger rpm.
 #[test]
 fn ndb_of_sle_15() {
     check(
@@ -124,6 +126,7 @@ fn ndb_of_sle_15() {
     );
 }
 
+// Proves: cataloger rpm.
 #[test]
 fn sqlite_of_fedora_35() {
     check(
