@@ -13,11 +13,9 @@ pub(super) enum Words {
     Before(&'static [u8]),
     /// Between zeros, beginning with the two numbers of the file's name: `3.11.2` in `libpython3.11.so.1.0`.
     AsFileName,
-    /// Between zeros, three numbers, and the only such version in the program but for these.
-    Alone {
-        /// Versions that every build holds.
-        except: &'static [&'static str],
-    },
+    /// Between zeros, three numbers, and the highest such version in the program: Redis and Valkey keep the version that
+    /// each command came with, and Valkey that of Redis whose protocol it speaks, which are never above their own.
+    Highest,
 }
 
 /// A version and the words it stands in.
@@ -32,6 +30,8 @@ const SEARCH_BYTES_MAX: u64 = 512 << 20;
 const CHUNK_BYTES: usize = 1 << 20;
 /// What a match may need on either side: the longest words and the longest version.
 const MARGIN_BYTES: usize = 128;
+/// A program with more versions in it than this is no server that keeps its commands' (Redis 7 has 40).
+const LONELY_MAX: usize = 1000;
 /// The longest version that is believed.
 const VERSION_BYTES_MAX: usize = 32;
 
@@ -56,7 +56,7 @@ pub(super) fn version(content: &dyn ReadAt, words: &Words, file_name: &str) -> i
                 Some(Found { text: version.clone(), version })
             })
         }
-        Words::Alone { except } => alone(content, except),
+        Words::Highest => highest(content),
     }
 }
 
@@ -74,8 +74,8 @@ fn first<T>(content: &dyn ReadAt, words: &[u8], answer: impl Fn(&[u8], &[u8]) ->
     Ok(found)
 }
 
-/// Three numbers between zeros, where no other version stands alone like that.
-fn alone(content: &dyn ReadAt, except: &[&str]) -> io::Result<Option<Found>> {
+/// The highest of all versions of three numbers that stand between zeros.
+fn highest(content: &dyn ReadAt) -> io::Result<Option<Found>> {
     let mut versions: BTreeSet<String> = BTreeSet::new();
     chunks(content, &mut |chunk, _| {
         // Every version has a point in it, and points are rarer than zeros.
@@ -92,15 +92,15 @@ fn alone(content: &dyn ReadAt, except: &[&str]) -> io::Result<Option<Found>> {
                 continue;
             };
             let word = whole_version(&chunk[start..end]).filter(|word| word.split('.').count() == 3);
-            versions.extend(word.filter(|word| !except.contains(word)).map(str::to_owned));
+            versions.extend(word.map(str::to_owned));
         }
-        versions.len() <= 1
+        versions.len() <= LONELY_MAX
     })?;
-    let mut versions = versions.into_iter();
-    Ok(match (versions.next(), versions.next()) {
-        (Some(version), None) => Some(Found { text: version.clone(), version }),
-        _ => None,
-    })
+    if versions.len() > LONELY_MAX {
+        return Ok(None);
+    }
+    let numbers = |version: &String| version.split('.').map(|number| number.parse().unwrap_or(0)).collect::<Vec<u64>>();
+    Ok(versions.into_iter().max_by_key(numbers).map(|version| Found { text: version.clone(), version }))
 }
 
 /// Gives `look` the content in chunks that overlap by two margins, and says which is the last, until it returns false or

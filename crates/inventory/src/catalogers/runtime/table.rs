@@ -22,7 +22,7 @@ enum FileName {
     Library(&'static str),
 }
 use FileName::{Is, Library, Numbered};
-use Words::{After, Alone, AsFileName, Before};
+use Words::{After, AsFileName, Before, Highest};
 
 #[rustfmt::skip] // One program a line.
 const PROGRAMS: &[Program] = &[
@@ -41,11 +41,10 @@ const PROGRAMS: &[Program] = &[
     Program { name: "php", files: &[Numbered("php"), Numbered("php-fpm"), Numbered("php-cgi"), Library("libphp")], words: &[After(b"X-Powered-By: PHP/")] },
     Program { name: "postgresql", files: &[Is("postgres")], words: &[After(b"postgres (PostgreSQL) ")] },
     Program { name: "python", files: &[Numbered("python"), Library("libpython")], words: &[AsFileName] },
-    Program { name: "redis", files: &[Is("redis-server"), Is("redis-check-rdb")], words: &[Alone { except: &[] }] },
+    Program { name: "redis", files: &[Is("redis-server"), Is("redis-check-rdb")], words: &[Highest] },
     Program { name: "ruby", files: &[Numbered("ruby"), Library("libruby")], words: &[After(b"\0ruby ")] },
     Program { name: "rust", files: &[Is("rustc"), Library("librustc_driver")], words: &[After(b"rustc version ")] },
-    // The version of Redis whose protocol it speaks stands beside its own, and is always this one.
-    Program { name: "valkey", files: &[Is("valkey-server"), Is("valkey-check-rdb")], words: &[Alone { except: &["7.2.4"] }] },
+    Program { name: "valkey", files: &[Is("valkey-server"), Is("valkey-check-rdb")], words: &[Highest] },
 ];
 
 /// The programs that a file of this name may be: `nginx` is also OpenResty's.
