@@ -1,6 +1,6 @@
 //! Vulnerability knowledge: feeds compiled into one local index.
 //!
-//! [`build`] reads feeds ([`feeds`]: OSV records, KEV, EPSS, CVE facts) and writes one immutable file; [`Index`] maps that
+//! [`build`] reads feeds ([`feeds`]: publishers' own formats) and writes one immutable file; [`Index`] maps that
 //! file and answers [`model::advisory::Advisories`], which is all that assessment asks, and what people ask: what is in
 //! it, what one record says, what hits a version. [`diff`] compares two indexes. [`update`] fetches the live feeds.
 //!

@@ -262,6 +262,9 @@ fn the_same_words_in_another_format_are_not_taken_for_it() {
     ] {
         assert_eq!(items("x", text.as_bytes()).1.as_deref(), Some("is no feed of a known format"), "{text}");
     }
+    // Neither a picture nor a long text is read to its end to find that out.
+    assert!(items("picture", &[b"\x89PNG\r\n".as_slice(), &[0; 100]].concat()).1.is_some());
+    assert!(items("novel.txt", "It was a dark night.\n".repeat(50_000).as_bytes()).1.is_some());
     let vex = r#"{"@context":"https://openvex.dev/ns/v0.2.0","author":"somebody","statements":[{"vulnerability":"CVE-2024-1","products":["pkg:oci/shop@1"],"status":"fixed"}]}"#;
     assert!(items("vex.json", vex.as_bytes()).1.unwrap().contains("of a distribution"));
 }

@@ -175,7 +175,7 @@ pub(crate) struct SbomArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdvisoriesCommand {
-    /// Compiles feeds into an index: OSV records (directory, zip, JSON, JSON lines), CISA KEV, EPSS.
+    /// Compiles feeds into an index: OSV and publishers' own formats (files, directories, zip, tar), CISA KEV, EPSS.
     Build {
         /// What to read; recognised by content. May be repeated.
         #[arg(long, required = true, num_args = 1.., value_name = "PATH")]

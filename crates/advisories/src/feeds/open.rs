@@ -14,6 +14,8 @@ use super::{Extent, FORMATS, Form, Format, Item, cve};
 
 /// Longest line or single document. The longest known (Oracle's OVAL definitions, a year of the NVD) have some 200 MB.
 const DOCUMENT_BYTES_MAX: u64 = 512 << 20;
+/// How much of a text that is no JSON is looked at to tell its format.
+const HEAD_BYTES: u64 = 256 << 10;
 /// Longest archive member: one record.
 const MEMBER_BYTES_MAX: u64 = 64 << 20;
 /// Most that one compressed file may expand to: some three times the largest feed, Red Hat's, yet an end to a bomb.
@@ -108,6 +110,10 @@ fn read_stream(stream: impl Read, expanded_max: u64, sink: &mut dyn FnMut(Item))
 ///
 /// As [`read`].
 pub fn read_text(reader: &mut dyn BufRead, sink: &mut dyn FnMut(Item)) -> Result<Form, NotAFeed> {
+    // No text has a zero byte; a file of gigabytes that is none need not be read.
+    if reader.fill_buf()?.contains(&0) {
+        return Err(NotAFeed::Unknown);
+    }
     let mut line = Vec::new();
     while read_line(reader, &mut line)? && line.trim_ascii().is_empty() {}
     let mut text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).to_vec();
@@ -122,6 +128,11 @@ pub fn read_text(reader: &mut dyn BufRead, sink: &mut dyn FnMut(Item)) -> Result
     }
     if text.trim_ascii_start().starts_with(b"{") && Shape::of(&text).ended {
         return read_lines(&text, reader, sink);
+    }
+    // Nor need a text that has no format's marks where they would be.
+    (&mut *reader).take(HEAD_BYTES).read_to_end(&mut text)?;
+    if Shape::of(&text).syntax != Syntax::Json && format_of(&text).is_none() {
+        return Err(NotAFeed::Unknown);
     }
     let mut limited = reader.take(DOCUMENT_BYTES_MAX);
     limited.read_to_end(&mut text)?;
@@ -158,12 +169,17 @@ fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(!line.is_empty())
 }
 
+/// The format whose marks a document has.
+fn format_of(text: &[u8]) -> Option<&'static Format> {
+    let shape = Shape::of(text);
+    FORMATS.iter().find(|format| (format.marks)(&shape))
+}
+
 /// One document. An error means that it gave nothing.
 fn document(text: &[u8], sink: &mut dyn FnMut(Item)) -> Result<Extent, NotAFeed> {
-    let shape = Shape::of(text);
-    let Some(format) = FORMATS.iter().find(|format| (format.marks)(&shape)) else {
+    let Some(format) = format_of(text) else {
         // What is cut short or damaged early may lack the marks; that is worth another word than "unknown".
-        return match shape.syntax {
+        return match Shape::of(text).syntax {
             Syntax::Json => Err(match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
                 Err(error) => NotAFeed::Json(error.to_string()),
                 Ok(_) => NotAFeed::Unknown,
