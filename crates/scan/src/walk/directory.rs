@@ -48,10 +48,7 @@ enum Sort<'a> {
     /// One directory of an overlay, with marks for what it hides of those below.
     Overlay,
     /// A root file system in use, without what is mounted into it.
-    WithoutMounts {
-        /// The device of its own directories.
-        device: u64,
-    },
+    WithoutMounts,
 }
 
 /// Reads only the files of a tree that are listed, as [`read_directory`] reads all of them.
@@ -76,9 +73,7 @@ pub fn read_overlay(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) ->
 
 /// Reads a root file system in use, without what is mounted into it.
 pub fn read_mounted(root: &Path, catalogers: &[Cataloger], spool: &dyn Spool) -> Result<LayerFacts, DirectoryError> {
-    let unreadable = |source| DirectoryError::Unreadable { path: root.to_owned(), source };
-    let device = fs::metadata(root).map_err(unreadable)?.dev();
-    read(root, Sort::WithoutMounts { device }, catalogers, spool)
+    read(root, Sort::WithoutMounts, catalogers, spool)
 }
 
 fn read(
@@ -114,6 +109,7 @@ impl Walk<'_> {
         }
         let mut names = match self.names(relative) {
             Ok(names) => names,
+            Err(error) if self.is_mounted(&error) => return Ok(()),
             Err(error) => {
                 self.gap(GapKind::Unreadable, relative, &error.to_string());
                 return Ok(());
@@ -147,7 +143,9 @@ impl Walk<'_> {
     fn open(&self, relative: &Path, flags: OFlags) -> io::Result<File> {
         let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let path = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        // A device number would not tell a directory that is mounted from the same disk.
+        resolve.set(ResolveFlags::NO_XDEV, self.sort == Sort::WithoutMounts);
         match openat2(&self.top, path, flags, Mode::empty(), resolve) {
             Ok(opened) => Ok(opened.into()),
             // Before Linux 5.6, and in sandboxes older than it, there is only the weaker promise of the last component.
@@ -172,9 +170,6 @@ impl Walk<'_> {
         }
         if kind.is_dir() {
             self.reader.directory(bytes, mode)?;
-            if matches!(self.sort, Sort::WithoutMounts { device } if device != metadata.dev()) {
-                return Ok(());
-            }
             let kernel_tree =
                 depth == 0 && KERNEL_TREES.iter().any(|tree| path == Path::new(tree)) && self.root == Path::new("/");
             return if kernel_tree { Ok(()) } else { self.directory(path, depth + 1) };
@@ -191,10 +186,17 @@ impl Walk<'_> {
         if kind.is_block_device() || kind.is_char_device() || kind.is_fifo() || kind.is_socket() {
             return self.reader.special(bytes, mode);
         }
-        if let Err(error) = self.file(path, mode) {
+        if let Err(error) = self.file(path, mode)
+            && !self.is_mounted(&error)
+        {
             self.gap(GapKind::Unreadable, path, &error.to_string());
         }
         Ok(())
+    }
+
+    /// Whether something was not opened because it is mounted into a tree that is read without such things.
+    fn is_mounted(&self, error: &io::Error) -> bool {
+        self.sort == Sort::WithoutMounts && error.kind() == io::ErrorKind::CrossesDevices
     }
 
     /// Whether an entry of an overlay's directory is there to be seen. Notes what it hides of the directories below.
