@@ -122,8 +122,10 @@ fn send(mut connection: TcpStream, reply: &Reply) -> std::io::Result<()> {
     connection.write_all(head.as_bytes())?;
     connection.write_all(b"\r\n")?;
     connection.write_all(&reply.body[..reply.breaks_after.unwrap_or(reply.body.len())])?;
-    while reply.endless {
-        connection.write_all(&reply.body)?;
+    if reply.endless {
+        loop {
+            connection.write_all(&reply.body)?;
+        }
     }
     connection.flush()
 }
