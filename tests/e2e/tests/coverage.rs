@@ -116,7 +116,10 @@ fn everything_has_a_proof_and_every_proof_is_of_something() {
     let excused = |name: &&String| FROM_DOCUMENTATION.contains(&name.as_str());
     let unproved: Vec<&String> = names.iter().filter(|name| proofs.contains_key(*name) == excused(name)).collect();
     let unknown: Vec<&String> = proofs.keys().filter(|name| !names.contains(*name)).collect();
-    assert!(unproved.is_empty() && unknown.is_empty(), "without a proof, or proved and still excused: {unproved:#?}\nproved, yet unknown: {unknown:#?}");
+    assert!(
+        unproved.is_empty() && unknown.is_empty(),
+        "without a proof, or proved and still excused: {unproved:#?}\nproved, yet unknown: {unknown:#?}"
+    );
     let (path, page) = (xtask::root().join(PAGE), page(&rows, &proofs));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(&path, page).unwrap();
