@@ -81,6 +81,12 @@ pub(crate) fn all() -> Vec<Target> {
         target("sbom", &["formats/syft.cdx.json", "formats/syft.spdx.json"], &[], |bytes| {
             drop(formats::sbom::read(bytes))
         }),
+        target(
+            "vex",
+            &["vex", "feeds/redhat-vex-CVE-2024-24786.json", "feeds/ubuntu-vex-CVE-2025-5994.json"],
+            &[],
+            |bytes| drop(formats::vex::read("fuzz.json", bytes)),
+        ),
         target("report", &["formats/report.json", "policy/shop-report.json"], &[], report),
         target("feed", &["advisories", "feeds"], &[], feed),
         target("statement", &[], STATEMENTS, |bytes| drop(advisories::share::statement::Statement::open(bytes, &[]))),

@@ -3,7 +3,8 @@
 //! Everything here is a pure function of an inventory and advisory knowledge. Whether a finding is acceptable is the
 //! business of `policy`; fetching knowledge is that of `advisories`.
 //!
-//! Start at [`vulnerability::assess`]; [`subject`] makes findings about the image itself possible. [`remedy::remedies`] then groups findings by the action that removes them, and
+//! Start at [`vulnerability::assess`]; [`subject`] makes findings about the image itself possible. [`vex::Statements`] puts what
+//! others say beside the findings. [`remedy::remedies`] then groups findings by the action that removes them, and
 //! [`comparison::compare`] says what is new since another report.
 
 pub mod coverage;
@@ -13,3 +14,4 @@ mod fix;
 pub mod remedy;
 pub mod subject;
 pub mod comparison;
+pub mod vex;

@@ -119,6 +119,11 @@ pub(crate) struct ScanArguments {
     /// Exceptions from policy: who, why, what, until when. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
+    /// What others say about findings: a VEX document (OpenVEX, CSAF, CycloneDX) or a directory of them. May be repeated.
+    ///
+    /// A finding that is said to be `fixed` or `not_affected` stays in the report, with who says so, and policies do not count it.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) vex: Vec<PathBuf>,
     /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: table].
     ///
     /// `{name}` in a file's name stands for the target's; without it, several targets share a file (JSON: a line each).

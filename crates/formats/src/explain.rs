@@ -102,6 +102,10 @@ fn affected(page: &mut Page, report: &ScanReport, dependents: &Dependents<'_>, i
     }
     let fix = words::fix(&finding.fix);
     page.hanging(2, LABEL + 2, &[piece("fix", PLAIN).wide(LABEL - 2), piece(printable(&fix).into_owned(), STRONG)]);
+    if let Some(vex) = &finding.vex {
+        field(page, "VEX", &words::vex(vex));
+        field(page, "", &words::vex_source(vex));
+    }
     let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);
     for violation in violations.filter(|violation| violation.finding == Some(index as u32)) {
         self::violation(page, violation);

@@ -1,7 +1,7 @@
 //! Every document that others read or write: values in, text out, and the other way round.
 //!
 //! [`json`] is the scan report itself, versioned; [`table`], [`html`], [`explain`] and [`why`] show it to people; the others
-//! say it in the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] reads what other tools wrote;
+//! say it in the words of other tools; [`format`](mod@format) is the table of them all; [`sbom`] and [`vex`] read what others wrote;
 //! [`several`] is about more than one report.
 //!
 //! The same report gives the same bytes: times, serial numbers and namespaces come from the report.
@@ -30,6 +30,7 @@ pub mod spdx;
 pub mod template;
 
 pub mod sbom;
+pub mod vex;
 
 pub mod several;
 

@@ -11,6 +11,7 @@ use model::gap::Gap;
 use model::package::{Evidence, Package};
 use model::report::ScanReport;
 use model::verdict::{ExceptionUse, Outcome};
+use model::vex::Vex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -172,7 +173,7 @@ impl Rule<'_> {
 fn results(report: &ScanReport, rule_index: &HashMap<&str, usize>) -> Vec<Value> {
     let new: Option<BTreeSet<u32>> =
         report.comparison.as_ref().map(|comparison| comparison.new.iter().copied().collect());
-    let excused = excused(report);
+    let suppressions = suppressions(report);
     let mut occurrences: HashMap<String, u32> = HashMap::new();
     let mut result = |(index, finding): (usize, &Finding)| {
         let package = report.inventory.package(finding.package);
@@ -190,13 +191,14 @@ fn results(report: &ScanReport, rule_index: &HashMap<&str, usize>) -> Vec<Value>
                 "dogwatchFinding/v1": format!("{print}:{occurrence}"),
             },
             "baselineState": new.as_ref().map(|new| if new.contains(&index) { "new" } else { "unchanged" }),
-            "suppressions": excused.get(&index).map(|exceptions| suppressions(exceptions)),
+            "suppressions": suppressions.get(&index),
             "properties": {
                 "purl": package.purl,
                 "severity": finding.severity,
                 "fix": finding.fix,
                 "epss": finding.epss.map(|epss| epss.score),
                 "kev": finding.kev.is_some(),
+                "vex": finding.vex,
                 "layer": package.layer,
                 "layerDiffId": package.layer.and_then(|layer| report.artifact.layers.get(layer as usize)).map(|layer| &layer.diff_id),
                 "origin": package.origin,
@@ -290,30 +292,41 @@ fn notification(gap: &Gap) -> Value {
     })
 }
 
-/// The exceptions of findings whose denied violations are all excused.
-fn excused(report: &ScanReport) -> BTreeMap<u32, Vec<&ExceptionUse>> {
-    let Some(verdict) = &report.verdict else { return BTreeMap::new() };
-    let by_id: HashMap<&str, &ExceptionUse> = verdict.exceptions.iter().map(|e| (e.id.as_str(), e)).collect();
-    let mut excused: BTreeMap<u32, Vec<&ExceptionUse>> = BTreeMap::new();
+/// What suppresses findings: the exceptions and the VEX statement of those of which no violation counts.
+fn suppressions(report: &ScanReport) -> BTreeMap<u32, Vec<Value>> {
+    let verdict = report.verdict.as_ref();
+    let by_id: HashMap<&str, &ExceptionUse> =
+        verdict.iter().flat_map(|verdict| &verdict.exceptions).map(|e| (e.id.as_str(), e)).collect();
+    let mut suppressions: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
     let mut counting = BTreeSet::new();
-    for violation in &verdict.violations {
+    for violation in verdict.iter().flat_map(|verdict| &verdict.violations) {
         let Some(finding) = violation.finding else { continue };
-        match violation.excused_by.as_deref().and_then(|id| by_id.get(id)) {
-            Some(exception) => excused.entry(finding).or_default().push(exception),
+        match violation.excused_by.as_deref().map(|id| by_id.get(id)) {
+            Some(Some(exception)) => suppressions.entry(finding).or_default().push(of_exception(exception)),
+            Some(None) => {}
             None => _ = counting.insert(finding),
         }
     }
-    excused.retain(|finding, _| !counting.contains(finding));
-    excused
+    for (index, finding) in (0..).zip(&report.findings) {
+        suppressions.entry(index).or_default().extend(finding.suppressed_by().map(of_vex));
+    }
+    suppressions.retain(|finding, excuses| !excuses.is_empty() && !counting.contains(finding));
+    suppressions
 }
 
-fn suppressions(exceptions: &[&ExceptionUse]) -> Vec<Value> {
-    let why =
-        |e: &&ExceptionUse| format!("{} ({}, until {})", printable(&e.why), printable(&e.who), printable(&e.until));
-    exceptions
-        .iter()
-        .map(|e| json!({ "kind": "external", "status": "accepted", "justification": why(e), "properties": { "exception": e.id } }))
-        .collect()
+fn of_exception(exception: &ExceptionUse) -> Value {
+    let why = format!(
+        "{} ({}, until {})",
+        printable(&exception.why),
+        printable(&exception.who),
+        printable(&exception.until)
+    );
+    json!({ "kind": "external", "status": "accepted", "justification": why, "properties": { "exception": exception.id } })
+}
+
+fn of_vex(vex: &Vex) -> Value {
+    let why = format!("{} ({})", printable(&words::vex(vex)), printable(&words::vex_source(vex)));
+    json!({ "kind": "external", "status": "accepted", "justification": why, "properties": { "vex": vex } })
 }
 
 /// SARIF wants an address, so a working tree without one is not named here.

@@ -49,6 +49,7 @@ pub fn render(report: &ScanReport, options: TableOptions) -> String {
     advice::violations(&mut page, report);
     advice::remedies(&mut page, report, options.all);
     advice::exceptions(&mut page, report);
+    advice::vex(&mut page, report);
     changes::render(&mut page, report, options.all);
     advice::gaps(&mut page, report, options.all);
     advice::comparison(&mut page, report, options.all);

@@ -175,3 +175,20 @@ pub(crate) fn container(container: &Container) -> String {
     let Container { name, state, image, .. } = container;
     format!("container {} ({}) of {}", printable(name), printable(state), printable(image))
 }
+
+/// What a VEX statement says: `not_affected: vulnerable_code_not_present, only used in tests`.
+pub(crate) fn vex(vex: &model::vex::Vex) -> String {
+    let reasons: Vec<&str> = [&vex.justification, &vex.statement].into_iter().flatten().map(String::as_str).collect();
+    match reasons.is_empty() {
+        true => vex.status.as_str().to_owned(),
+        false => format!("{}: {}", vex.status.as_str(), reasons.join(", ")),
+    }
+}
+
+/// Who says so and where: `by Rancher Security team, in vex/rancher.json`.
+pub(crate) fn vex_source(vex: &model::vex::Vex) -> String {
+    match vex.author.as_str() {
+        "" => format!("by nobody it names, in {}", vex.document),
+        author => format!("by {author}, in {}", vex.document),
+    }
+}

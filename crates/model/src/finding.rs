@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::package::PackageId;
+use crate::vex::Vex;
 
 /// One vulnerability in one package. Aliases of one vulnerability are one finding that names all its ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +52,17 @@ pub struct Finding {
     /// Pages to read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
+    /// What the newest VEX statement about it says. It is a claim beside the finding; policies do not count a finding that
+    /// is said to be fixed or not to affect, unless they ask for the status themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vex: Option<Vex>,
+}
+
+impl Finding {
+    /// The statement that says nothing is left to do, where there is one.
+    pub fn suppressed_by(&self) -> Option<&Vex> {
+        self.vex.as_ref().filter(|vex| vex.status.suppresses())
+    }
 }
 
 /// Severity levels, least first.

@@ -25,6 +25,7 @@ pub mod purl;
 pub mod report;
 pub mod verdict;
 pub mod version;
+pub mod vex;
 
 /// A point in time, always UTC, as RFC 3339 in documents.
 pub type Timestamp = jiff::Timestamp;

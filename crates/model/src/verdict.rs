@@ -80,7 +80,8 @@ pub struct Violation {
     /// The package concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageId>,
-    /// The exception that excuses it; an excused violation does not count.
+    /// What excuses it: an exception's id, or `VEX` and the document that says nothing is left to do. An excused violation does
+    /// not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excused_by: Option<String>,
 }

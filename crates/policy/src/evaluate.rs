@@ -18,7 +18,8 @@ impl PolicySet {
     /// *Failed* when a denying policy is violated and no exception excuses it. Else *unknown* when a denying policy that
     /// only asks what we know ([`Policy::is_about_knowledge`]) is violated, or when one could not be answered because
     /// the subject lacks a fact that the stage promises. Else *passed*. An optional fact that is absent (no EPSS) makes
-    /// a condition not hold. With a comparison, findings that are not new do not count.
+    /// a condition not hold. With a comparison, findings that are not new do not count; nor does a finding that a VEX
+    /// statement says is fixed or does not affect, unless the policy reads that status itself.
     pub fn evaluate(&self, stage: Stage, subject: &Subject<'_>, exceptions: &Exceptions, now: Timestamp) -> Verdict {
         let whole = Whole::new(*subject, now);
         let (mut policies, mut violations, mut undecided) = (Vec::new(), Vec::new(), false);
@@ -55,8 +56,13 @@ pub(crate) fn image_matches(patterns: &[String], artifact: &Artifact) -> bool {
 fn objections(policy: &Policy, whole: &Whole<'_>, violations: &mut Vec<Violation>) -> bool {
     let packages = &whole.subject.inventory.packages;
     let mut undecided = None;
+    let judges_vex = policy.judges_vex();
     let mut ask = |view: View<'_>| match policy.condition.evaluate(&view) {
-        Ok(true) => violations.push(violation(policy, &view)),
+        Ok(true) => {
+            let vex = view.finding.and_then(|(_, finding)| finding.suppressed_by()).filter(|_| !judges_vex);
+            let excused_by = vex.map(|vex| format!("VEX {}", vex.document));
+            violations.push(Violation { excused_by, ..violation(policy, &view) });
+        }
         Ok(false) | Err(EvaluationError::Absent { optional: true, .. }) => {}
         Err(error) => undecided = undecided.or(Some(error)),
     };

@@ -55,6 +55,12 @@ impl Policy {
         matches!(self.action, Action::Deny | Action::Quarantine)
     }
 
+    /// Whether it reads what VEX statements say (`finding.vex_…`). Then it decides what they are worth; for every other
+    /// policy a statement that nothing is left to do is an excuse.
+    pub fn judges_vex(&self) -> bool {
+        self.condition.facts().any(|fact| fact.name.starts_with("finding.vex_"))
+    }
+
     /// Whether everything it reads is about what we know (`knowledge.…`, `gaps.…`). Such a policy never says that an
     /// image is bad, only that nobody can tell; so where it denies, the outcome is *unknown*, not *failed*.
     pub fn is_about_knowledge(&self) -> bool {

@@ -15,6 +15,7 @@ pub mod walk;
 pub mod spool;
 pub mod cache;
 pub mod bases;
+pub mod vex;
 mod error;
 
 pub use error::ScanError;

@@ -16,6 +16,7 @@ use policy::{Exceptions, Filter, PolicySet, Subject};
 use crate::error::ScanError;
 use crate::inspect::{InspectOptions, Inspection, inspect};
 use crate::target::Target;
+use crate::vex::Vex;
 
 /// What judging needs besides what was found.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct JudgeOptions<'a> {
     pub policies: &'a PolicySet,
     /// What they are excused from.
     pub exceptions: &'a Exceptions,
+    /// What others say about findings.
+    pub vex: &'a Vex,
     /// Which findings are shown and count.
     pub filter: &'a Filter,
     /// An earlier report: then only what is new counts.
@@ -57,8 +60,10 @@ pub fn judge_inspection(inspection: &Inspection, options: &JudgeOptions<'_>) -> 
     let inventory = &*with_named_digests(artifact, inventory, &advisories)?;
     let mut assessment = assess(inventory, &advisories, &options.assess)?;
     gaps.append(&mut assessment.gaps);
-    let (findings, hidden): (Vec<_>, Vec<_>) =
+    let (mut findings, hidden): (Vec<_>, Vec<_>) =
         assessment.findings.into_iter().partition(|finding| options.filter.admits(finding));
+    options.vex.statements.stand_beside(&mut findings, artifact, inventory);
+    gaps.extend(options.vex.gaps.iter().cloned());
     let knowledge = Knowledge {
         index: options.index.digest(),
         as_of: options.index.as_of()?.to_owned(),

@@ -102,3 +102,33 @@ fn an_explanation_names_package_layer_and_range() {
     }
     user.run(&["scan", &image, "--explain", "CVE-1999-0001"]).exits(2);
 }
+
+#[test]
+fn what_vex_says_is_shown_and_not_counted() {
+    let Some((user, image)) = start() else { return };
+    let policy = user.file(
+        "policy.yaml",
+        "version: 1\nname: no-xss\nstages: [build]\ncondition: finding.id == \"CVE-2020-11023\"\nrationale: old\naction: deny\n",
+    );
+    let vex = user.file(
+        "shop.openvex.json",
+        r#"{"@context":"https://openvex.dev/ns/v0.2.0","author":"The shop","timestamp":"2026-01-01T00:00:00Z","statements":[
+            {"vulnerability":{"name":"CVE-2020-11023"},"products":[{"@id":"pkg:npm/jquery@1.12.4"}],"status":"not_affected","justification":"vulnerable_code_not_in_execute_path"}]}"#,
+    );
+    user.run(&["scan", &image, "--policy", &policy]).exits(1);
+    let table = user.run(&["scan", &image, "--policy", &policy, "--vex", &vex]).exits(0).stdout;
+    assert!(table.contains("VEX") && table.contains("by The shop"), "{table}");
+    let sarif = user.run(&["scan", &image, "--policy", &policy, "--vex", &vex, "-o", "sarif"]).exits(0).json();
+    let results = sarif["runs"][0]["results"].as_array().expect("results").iter();
+    let suppressed: Vec<_> = results.filter(|result| !result["suppressions"].is_null()).collect();
+    assert!(!suppressed.is_empty() && suppressed.iter().all(|result| result["ruleId"] == "CVE-2020-11023"));
+    let report = user.scan(&image, &["--policy", &policy, "--vex", &vex]);
+    let findings = report["findings"].as_array().expect("findings").iter();
+    let said = findings.filter_map(|finding| finding["vex"]["status"].as_str()).collect::<Vec<_>>();
+    assert_eq!(said, vec!["not_affected"; suppressed.len()]);
+    let explained = user.run(&["scan", &image, "--vex", &vex, "--explain", "CVE-2020-11023"]).stdout;
+    assert!(explained.contains("vulnerable_code_not_in_execute_path"), "{explained}");
+    let garbage = user.file("garbage.json", "{]");
+    let refused = user.run(&["scan", &image, "--vex", &garbage]).exits(2).stderr;
+    assert!(refused.contains("garbage.json"), "{refused}");
+}

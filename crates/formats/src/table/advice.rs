@@ -146,6 +146,30 @@ pub(super) fn exceptions(page: &mut Page, report: &ScanReport) {
     }
 }
 
+/// What VEX documents say, by who says it: what is left out of the count is told as loudly as what is in it.
+pub(super) fn vex(page: &mut Page, report: &ScanReport) {
+    let mut said: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+    for vex in report.findings.iter().filter_map(|finding| finding.vex.as_ref()) {
+        *said.entry(words::vex_source(vex)).or_default().entry(vex.status.as_str()).or_default() += 1;
+    }
+    if said.is_empty() {
+        return;
+    }
+    page.heading("VEX");
+    let suppressed = report.findings.iter().filter(|finding| finding.suppressed_by().is_some()).count();
+    let text = format!("{} said to be fixed or not affected", words::count(suppressed, "finding"));
+    page.line(2, &[piece(text, if suppressed > 0 { CARE } else { PLAIN })]);
+    let shown = said.iter().take(IDS_MAX);
+    for (source, statuses) in shown {
+        let counts: Vec<String> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        page.hanging(4, 6, &[piece(counts.join(", "), PLAIN), piece(printable(source), PLAIN)]);
+    }
+    let rest = said.len().saturating_sub(IDS_MAX);
+    if rest > 0 {
+        page.line(4, &[piece(format!("… and {}; `-o json` shows them", words::count(rest, "more document")), FAINT)]);
+    }
+}
+
 /// What could not be read or is not known. Never left out.
 pub(super) fn gaps(page: &mut Page, report: &ScanReport, all: bool) {
     let gaps: Vec<_> = report.gaps.iter().chain(&report.inventory.gaps).collect();

@@ -166,6 +166,8 @@ fn row(page: &mut Page, marks: &Marks, index: usize, finding: &Finding) {
     }
     if marks.is_denied(index) {
         pieces.push(piece("denied", BAD));
+    } else if let Some(vex) = finding.suppressed_by() {
+        pieces.push(piece(format!("{} (VEX)", vex.status.as_str()), FAINT));
     } else if marks.is_excused(index) {
         pieces.push(piece("excused", FAINT));
     }

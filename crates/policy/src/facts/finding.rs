@@ -98,6 +98,24 @@ pub(super) const ROWS: &[Row] = &[
     ),
     maybe("finding.published_age_days", FactType::Int, published_age, "Whole days since it was first published."),
     fact("finding.new", FactType::Bool, is_new, "It was not in the report compared with; true without a comparison."),
+    maybe(
+        "finding.vex_status",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.vex.as_ref().map(|vex| vex.status.as_str()), Value::String)),
+        "What the newest VEX statement says: `not_affected`, `affected`, `fixed` or `under_investigation`. A policy that reads it decides itself what that is worth; for others `not_affected` and `fixed` are an excuse.",
+    ),
+    maybe(
+        "finding.vex_justification",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.vex.as_ref().and_then(|vex| vex.justification.as_deref()), Value::String)),
+        "Why that statement says it does not affect: `vulnerable_code_not_in_execute_path`, …",
+    ),
+    maybe(
+        "finding.vex_author",
+        FactType::String,
+        |v| of(v, |f| or_absent(f.vex.as_ref().map(|vex| vex.author.as_str()), Value::String)),
+        "Who that statement is from, as its document says; nobody checks it.",
+    ),
     fact(
         "finding.malicious",
         FactType::Bool,

@@ -2,21 +2,23 @@
 
 use ::policy::{Exceptions, Flags, PolicySet, Shorthand};
 use ::scan::pipeline::JudgeOptions;
+use ::scan::vex::{self, Vex};
 use assessment::vulnerability::AssessOptions;
 use model::Timestamp;
 use model::report::ScanReport;
 
 use crate::cli::ScanArguments;
 use crate::commands;
-use crate::console::Failure;
+use crate::console::{Failure, note};
 
-/// Knowledge, policies and exceptions.
+/// Knowledge, policies, exceptions and VEX.
 pub(super) struct Judge {
     index: ::advisories::Index,
     private: Option<::advisories::Index>,
     assess: AssessOptions,
     rules: Shorthand,
     exceptions: Exceptions,
+    vex: Vex,
     now: Timestamp,
 }
 
@@ -32,6 +34,8 @@ impl Judge {
             .transpose()
             .map_err(|errors| commands::mistakes(&errors))?;
         let exceptions = Exceptions::load(borrowed(&exception_files)).map_err(|errors| commands::mistakes(&errors))?;
+        let vex = vex::load(&arguments.vex).map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
+        vex.notes.iter().for_each(|sentence| note(sentence));
         let flags = Flags {
             severity: arguments.severity.clone(),
             only_fixed: arguments.ignore_unfixed,
@@ -40,7 +44,7 @@ impl Judge {
         };
         let rules = PolicySet::from_flags(&flags, named)?;
         let assess = AssessOptions { scorers: arguments.scorer.clone() };
-        Ok(Self { index, private, assess, rules, exceptions, now: Timestamp::now() })
+        Ok(Self { index, private, assess, rules, exceptions, vex, now: Timestamp::now() })
     }
 
     /// The exit code when a policy says no.
@@ -56,6 +60,7 @@ impl Judge {
             assess: self.assess.clone(),
             policies: &self.rules.policies,
             exceptions: &self.exceptions,
+            vex: &self.vex,
             filter: &self.rules.filter,
             compare_to,
             now: self.now,
