@@ -95,6 +95,12 @@ pub(crate) fn all() -> Vec<Target> {
         target("cvss", &["cvss/scores.tsv"], CVSS, cvss),
         target("policy", &[], &[policy::DEFAULT_POLICY], |bytes| drop(policy::check("p.yaml", &text(bytes)))),
         target("condition", &[], CONDITIONS, condition),
+        target("ignore-files", &["ignore"], &["CVE-2019-14697 exp:2026-03-01 # until the rebuild"], |bytes| {
+            let options = policy::ImportOptions { owner: "a", until: None };
+            for name in [".trivyignore", ".trivyignore.yaml", ".grype.yaml", "osv-scanner.toml"] {
+                drop(policy::import(name, &text(bytes), options));
+            }
+        }),
         target("exceptions", &[], &[EXCEPTION], |bytes| {
             drop(policy::Exceptions::load([("e.yaml", text(bytes).as_str())]))
         }),

@@ -89,8 +89,7 @@ impl Parts<'_> {
         if is_artifact(product, self.artifact) || (!parts.is_empty() && self.is_system(product)) {
             return true;
         }
-        let products: HashSet<PackageId> =
-            product.names.iter().flat_map(|name| self.names.packages(name)).collect();
+        let products: HashSet<PackageId> = product.names.iter().flat_map(|name| self.names.packages(name)).collect();
         !products.is_empty() && self.is_within(package, &products)
     }
 
@@ -111,8 +110,7 @@ impl Parts<'_> {
         while let Some(package) = open.pop() {
             let needing = self.dependents.needing(package);
             // What the project names itself is brought by the project, unless the product is the project.
-            let of_project =
-                needing.iter().any(|id| products.contains(id) && self.dependents.needing(*id).is_empty());
+            let of_project = needing.iter().any(|id| products.contains(id) && self.dependents.needing(*id).is_empty());
             if needing.is_empty() || (self.dependents.is_root(package) && !of_project) {
                 return false;
             }

@@ -325,6 +325,21 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_name = "FILE")]
         exceptions: Vec<PathBuf>,
     },
+    /// Turns ignore files of Trivy, Grype and OSV-Scanner into exceptions, and says what of them has no equivalent.
+    Import {
+        /// `.trivyignore`, `.trivyignore.yaml`, `.grype.yaml`, `osv-scanner.toml`.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Who accepts the risks; those files do not say.
+        #[arg(long, value_name = "NAME")]
+        owner: String,
+        /// When exceptions end for which the file names no end, such as `2027-03-31`.
+        #[arg(long, value_name = "DATE")]
+        until: Option<String>,
+        /// The exceptions file to write [default: stdout].
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Prints the built-in policies, to start one's own from.
     Default,
     /// Prints the facts that conditions may read.

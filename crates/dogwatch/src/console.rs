@@ -53,6 +53,9 @@ pub(crate) fn failure(failure: &Failure) -> ExitCode {
 /// Shows help, or what is wrong with the command line.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
+    if let Some(instead) = crate::foreign::hint(error) {
+        let _ = writeln!(anstream::stderr(), "hint: {instead}");
+    }
     if error.use_stderr() { ExitCode::from(COULD_NOT_TELL) } else { ExitCode::SUCCESS }
 }
 

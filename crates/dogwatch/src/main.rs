@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod console;
+mod foreign;
 mod output;
 mod paths;
 mod snapshot;

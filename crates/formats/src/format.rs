@@ -10,7 +10,8 @@ use crate::several::Unscanned;
 use crate::table::TableOptions;
 use crate::template::{Template, TemplateError};
 use crate::{
-    cosign_vuln, csv, cyclonedx, github_annotations, github_summary, gitlab, html, json, junit, sarif, spdx, table,
+    cosign_vuln, csv, cyclonedx, github_annotations, github_summary, gitlab, html, json, junit, openvex, sarif, spdx,
+    table,
 };
 
 /// One way to write a report.
@@ -123,6 +124,9 @@ pub const ALL: &[Format] = &[
     }),
     inventory("spdx", "spdx.json", "SPDX 2.3 bill of materials", |report, options| {
         Ok(spdx::write(report, options.vulnerabilities))
+    }),
+    findings("openvex", "json", "OpenVEX 0.2.0 statements, to start your own from", |report, _| {
+        Ok(openvex::write(report))
     }),
     findings("cosign-vuln", "json", "predicate for `cosign attest --type vuln`", |report, _| {
         Ok(cosign_vuln::write(report))

@@ -25,6 +25,7 @@ pub mod github_annotations;
 pub mod github_summary;
 pub mod gitlab;
 pub mod junit;
+pub mod openvex;
 pub mod sarif;
 pub mod spdx;
 pub mod template;

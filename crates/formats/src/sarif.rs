@@ -315,12 +315,8 @@ fn suppressions(report: &ScanReport) -> BTreeMap<u32, Vec<Value>> {
 }
 
 fn of_exception(exception: &ExceptionUse) -> Value {
-    let why = format!(
-        "{} ({}, until {})",
-        printable(&exception.why),
-        printable(&exception.who),
-        printable(&exception.until)
-    );
+    let why =
+        format!("{} ({}, until {})", printable(&exception.why), printable(&exception.who), printable(&exception.until));
     json!({ "kind": "external", "status": "accepted", "justification": why, "properties": { "exception": exception.id } })
 }
 

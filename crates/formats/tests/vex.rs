@@ -1,7 +1,9 @@
 //! VEX documents as others publish them, and broken ones.
 
 use dogwatch_formats::vex::{VexDocument, VexError, read};
-use model::vex::{VexStatement, VexStatus};
+use dogwatch_formats::{json, openvex};
+use model::report::ScanReport;
+use model::vex::{Vex, VexStatement, VexStatus};
 
 fn fixture(name: &str) -> VexDocument {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -32,7 +34,10 @@ fn openvex_of_publishers() {
         "CVE-2025-47912+GO-2025-4010+CVE-2025-47912 pkg:golang/github.com/DataDog/datadog-agent/comp/def[pkg:golang/stdlib@v1.24.6] not_affected vulnerable_code_not_present"
     );
     let said = &rancher.statements[0].said;
-    assert_eq!((said.author.as_str(), said.document.as_str()), ("Rancher Security team", "vex/datadog-def.openvex.json"));
+    assert_eq!(
+        (said.author.as_str(), said.document.as_str()),
+        ("Rancher Security team", "vex/datadog-def.openvex.json")
+    );
     assert_eq!(said.timestamp.expect("its own time").to_string(), "2026-06-19T00:00:00Z");
     assert_eq!(said.statement.as_deref(), Some("Govulncheck determined that the vulnerable code isn't called"));
 
@@ -42,7 +47,10 @@ fn openvex_of_publishers() {
     assert_eq!(time.to_string(), "2024-07-09T07:38:00.115697Z");
 
     let stackstate = fixture("vex/stackstate-zookeeper.openvex.json");
-    assert_eq!(stackstate.statements[0].products[0].names, ["pkg:oci/zookeeper?repository_url=quay.io/stackstate/zookeeper"]);
+    assert_eq!(
+        stackstate.statements[0].products[0].names,
+        ["pkg:oci/zookeeper?repository_url=quay.io/stackstate/zookeeper"]
+    );
     assert!(stackstate.problems.is_empty());
 
     // Canonical's has its head in `metadata`, and days for times.
@@ -97,9 +105,17 @@ fn what_is_not_understood_is_a_problem_and_not_used() {
     };
     let product = r#""products":[{"@id":"pkg:npm/a"}]"#;
     assert!(problem(r#"{"vulnerability":{"name":"CVE-1"},"status":"fixed"}"#).contains("names no product"));
-    assert!(problem(&format!(r#"{{"vulnerability":{{"name":"CVE-1"}},{product},"status":"not_affected"}}"#)).contains("justification"));
-    assert!(problem(&format!(r#"{{"vulnerability":{{"name":"CVE-1"}},{product},"status":"harmless"}}"#)).contains("`harmless`"));
-    assert!(problem(&format!(r#"{{"vulnerability":{{}},{product},"status":"fixed"}}"#)).contains("names no vulnerability"));
+    assert!(
+        problem(&format!(r#"{{"vulnerability":{{"name":"CVE-1"}},{product},"status":"not_affected"}}"#))
+            .contains("justification")
+    );
+    assert!(
+        problem(&format!(r#"{{"vulnerability":{{"name":"CVE-1"}},{product},"status":"harmless"}}"#))
+            .contains("`harmless`")
+    );
+    assert!(
+        problem(&format!(r#"{{"vulnerability":{{}},{product},"status":"fixed"}}"#)).contains("names no vulnerability")
+    );
     assert!(problem("7").contains("malformed"));
     let many = vec!["7"; 1000].join(",");
     assert!(problem(&many).ends_with("990 more of its statements are not used"));
@@ -112,7 +128,59 @@ fn what_is_no_document_is_refused() {
     assert!(matches!(refused("[]"), VexError::Malformed(_)));
     assert!(matches!(refused("{}"), VexError::Unrecognised));
     assert!(matches!(refused(r#"{"bomFormat":"CycloneDX","specVersion":"1.3"}"#), VexError::Unsupported { .. }));
-    assert!(matches!(refused(r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}"#), VexError::Attestation));
-    let deep = format!(r#"{{"document":{{"csaf_version":"2.0"}},"product_tree":{}1"#, r#"{"branches":["#.repeat(100_000));
+    assert!(matches!(
+        refused(r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}"#),
+        VexError::Attestation
+    ));
+    let deep =
+        format!(r#"{{"document":{{"csaf_version":"2.0"}},"product_tree":{}1"#, r#"{"branches":["#.repeat(100_000));
     assert!(matches!(refused(&deep), VexError::Malformed(_)));
+}
+
+fn text(name: &str) -> String {
+    let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).expect("a fixture")
+}
+
+/// The report with a word of each sort on some findings.
+fn report() -> ScanReport {
+    let mut report = json::read(text("formats/report.json").as_bytes()).expect("a report");
+    let say = |status, justification: Option<&str>, statement: Option<&str>| Vex {
+        status,
+        justification: justification.map(str::to_owned),
+        statement: statement.map(str::to_owned),
+        author: "The shop".into(),
+        timestamp: "2026-01-01T00:00:00Z".parse().ok(),
+        document: "shop.json".into(),
+    };
+    report.findings[0].vex = Some(say(VexStatus::NotAffected, Some("code_not_reachable"), Some("never called")));
+    report.findings[1].vex = Some(say(VexStatus::NotAffected, Some("vulnerable_code_not_present"), Some("cut out")));
+    report.findings[2].vex = Some(say(VexStatus::Fixed, None, None));
+    report.findings[3].vex = Some(say(VexStatus::Affected, None, None));
+    report
+}
+
+#[test]
+fn our_openvex_is_valid_and_is_read_back() {
+    let report = report();
+    let written = openvex::write(&report);
+    let schema = serde_json::from_str(&text("schemas/openvex-0.2.0.schema.json")).expect("a schema");
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a validator");
+    let document = serde_json::from_str(&written).expect("JSON");
+    let errors: Vec<String> = validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let back = read("own.json", written.as_bytes()).expect("a document");
+    assert_eq!(back.problems, [""; 0]);
+    for (finding, statement) in report.findings.iter().zip(&back.statements) {
+        assert_eq!(statement.vulnerabilities[0], finding.id);
+        let status = match (&finding.vex, finding.fix.version()) {
+            (Some(vex), _) => vex.status,
+            (None, Some(_)) => VexStatus::Affected,
+            (None, None) => VexStatus::UnderInvestigation,
+        };
+        assert_eq!(statement.said.status, status, "a scanner never says `not_affected` by itself");
+        let part = &statement.products[0].subcomponents[0];
+        assert!(part.names.contains(&report.inventory.package(finding.package).purl));
+    }
+    assert!(written.contains("code_not_reachable: never called") && written.contains("by The shop, in shop.json"));
 }

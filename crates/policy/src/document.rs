@@ -214,7 +214,7 @@ pub(crate) fn write(policy: &Policy) -> String {
 }
 
 /// A text in YAML's double quotes, which read JSON's escapes; plain where nothing can be misread.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.contains('-') && text.chars().all(plain) {
         return text.to_owned();

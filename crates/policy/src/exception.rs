@@ -77,6 +77,11 @@ impl Exceptions {
         }
         if errors.is_empty() { Ok(Self { exceptions }) } else { Err(errors) }
     }
+
+    /// The exceptions as a file that loads to the same.
+    pub fn to_yaml(&self) -> String {
+        self.exceptions.iter().map(document::write).collect::<Vec<_>>().join("---\n")
+    }
 }
 
 impl Exception {

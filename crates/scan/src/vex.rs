@@ -113,7 +113,8 @@ fn add(path: &Path, read: &mut Vex, statements: &mut Vec<VexStatement>) -> Resul
 /// The files below a directory, in the order of their names. Links are not followed: they could lead anywhere.
 fn documents(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), VexFileError> {
     let unreadable = |source| VexFileError::Read { path: directory.to_owned(), source };
-    let mut entries = fs::read_dir(directory).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut entries =
+        fs::read_dir(directory).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let kind = entry.file_type().map_err(unreadable)?;

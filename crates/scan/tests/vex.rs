@@ -84,7 +84,8 @@ fn a_word_about_a_program_is_about_the_modules_in_it_and_no_others() {
 #[test]
 fn a_word_about_an_image_is_about_that_image() {
     let zookeeper = load(&[fixtures().join("vex/stackstate-zookeeper.openvex.json")]).expect("a document");
-    let netty = inventory(&["pkg:maven/io.netty/netty-codec@4.1.130.Final", "pkg:maven/io.netty/netty-codec@4.1.1"], &[]);
+    let netty =
+        inventory(&["pkg:maven/io.netty/netty-codec@4.1.130.Final", "pkg:maven/io.netty/netty-codec@4.1.1"], &[]);
     let say = |name: &str, package: u32| {
         let mut image = Artifact::new("oci-dir:x", ArtifactKind::Image);
         image.names = vec![name.to_owned()];
@@ -173,10 +174,15 @@ fn policies_do_not_count_what_is_said_not_to_affect_unless_they_judge_it() {
     Statements::new(document.statements).stand_beside(&mut report.findings, &report.artifact, &report.inventory);
     assert!(report.findings.iter().any(|it| it.id == finding.id), "it stays in the report");
     let judge = |condition: &str| {
-        let text = format!("version: 1\nname: p\nstages: [build]\ncondition: '{condition}'\nrationale: r\naction: deny\n");
+        let text =
+            format!("version: 1\nname: p\nstages: [build]\ncondition: '{condition}'\nrationale: r\naction: deny\n");
         let policies = PolicySet::load([("p.yaml", text.as_str())]).unwrap_or_else(|errors| panic!("{}", errors[0]));
-        let verdict =
-            policies.evaluate(model::verdict::Stage::Build, &Subject::of(&report), &Exceptions::default(), report.judged_at);
+        let verdict = policies.evaluate(
+            model::verdict::Stage::Build,
+            &Subject::of(&report),
+            &Exceptions::default(),
+            report.judged_at,
+        );
         let excuses: Vec<_> = verdict.violations.iter().map(|violation| violation.excused_by.clone()).collect();
         (format!("{:?}", verdict.outcome), excuses)
     };

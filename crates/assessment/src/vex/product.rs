@@ -120,7 +120,9 @@ fn of_that_source(name: &str, package: &Package) -> bool {
 fn is_understood(key: &str, value: &str, package: &Package) -> bool {
     match key {
         "arch" | "distro" | "epoch" | "upstream" | "rpmmod" | "modularitylabel" => true,
-        "platform" => package.kind == PackageType::Gem || Stated::of(&package.purl).is_some_and(|own| own.has(key, value)),
+        "platform" => {
+            package.kind == PackageType::Gem || Stated::of(&package.purl).is_some_and(|own| own.has(key, value))
+        }
         // Maven's default, which package URLs of jars commonly spell out.
         "type" if package.kind == PackageType::Maven && value == "jar" => true,
         _ => Stated::of(&package.purl).is_some_and(|own| own.has(key, value)),

@@ -211,7 +211,8 @@ fn statements(
         }
     }
     if unknown > 0 {
-        read.problems.push(format!("vulnerability {number} lists {unknown} products that the document does not define"));
+        read.problems
+            .push(format!("vulnerability {number} lists {unknown} products that the document does not define"));
     }
 }
 

@@ -161,8 +161,7 @@ impl Context {
         if products.is_empty() {
             return Err("names nothing that it affects".to_owned());
         }
-        let times =
-            [analysis.last_updated, analysis.first_issued, vulnerability.updated, self.timestamp.clone()];
+        let times = [analysis.last_updated, analysis.first_issued, vulnerability.updated, self.timestamp.clone()];
         let said = Vex {
             status,
             justification,

@@ -48,10 +48,7 @@ struct Statement {
 #[serde(untagged)]
 enum Vulnerability {
     Name(String),
-    Whole {
-        name: Option<String>,
-        aliases: Option<Vec<String>>,
-    },
+    Whole { name: Option<String>, aliases: Option<Vec<String>> },
 }
 
 #[derive(Deserialize)]

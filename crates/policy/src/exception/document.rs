@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use model::Timestamp;
 
 use super::{AcceptedAt, Exception, Scope};
-use crate::document::{SEVERITIES, check_version};
+use crate::document::{SEVERITIES, check_version, quoted};
 use crate::yaml::{Fields, Node, Reader, Yaml};
 
 const KEYS: &[&str] = &["version", "id", "who", "why", "until", "scope", "accepted_at"];
@@ -111,4 +111,37 @@ fn number(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str, max: f64) -> 
             None
         }
     }
+}
+
+/// One exception as a document.
+pub(super) fn write(exception: &Exception) -> String {
+    let Exception { id, who, why, until, scope, accepted_at } = exception;
+    let mut lines = vec!["version: 1".to_owned(), format!("id: {}", quoted(id)), format!("who: {}", quoted(who))];
+    lines.push(format!("why: {}", quoted(why)));
+    lines.push(format!("until: {}", quoted(&until.to_string())));
+    let mut parts = Vec::new();
+    let lists = [
+        ("vulnerabilities", &scope.vulnerabilities),
+        ("packages", &scope.packages),
+        ("images", &scope.images),
+        ("bases", &scope.bases),
+        ("layers", &scope.layers),
+        ("policies", &scope.policies),
+    ];
+    for (key, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        parts.push(format!("  {key}: [{}]", names.join(", ")));
+    }
+    lines.push(format!("scope:\n{}", parts.join("\n")));
+    let accepted = [
+        accepted_at.severity.map(|severity| format!("severity: {}", severity.as_str())),
+        accepted_at.score.map(|score| format!("score: {score}")),
+        accepted_at.epss.map(|epss| format!("epss: {epss}")),
+        accepted_at.kev.map(|kev| format!("kev: {kev}")),
+    ];
+    let accepted: Vec<String> = accepted.into_iter().flatten().collect();
+    if !accepted.is_empty() {
+        lines.push(format!("accepted_at: {{ {} }}", accepted.join(", ")));
+    }
+    lines.join("\n") + "\n"
 }
