@@ -166,14 +166,22 @@ fn moment(text: &str) -> Option<Timestamp> {
     text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).ok()
 }
 
+/// What may follow a version in package URLs of a type: nothing, or the first of its qualifiers. A bare `?*` would not do: to
+/// a pattern `?` is any character, so `1.5.1?*` would cover 1.5.10.
+fn ends(kind: Option<&str>) -> impl Iterator<Item = &'static str> + use<> {
+    const QUALIFIED: &[&str] = &["?arch=*", "?distro=*", "?epoch=*", "?platform=*", "?rpmmod=*", "?upstream=*"];
+    let has_some = kind.is_none_or(|kind| matches!(kind, "apk" | "deb" | "gem" | "rpm"));
+    std::iter::once("").chain(QUALIFIED.iter().copied().filter(move |_| has_some))
+}
+
 /// Patterns for a package of this type, name and version, where they are stated. Names in package URLs come after a
 /// slash, and a namespace may stand before them.
 fn package_patterns(kind: Option<&str>, name: &str, version: Option<&str>) -> Vec<String> {
-    let (kind, version) = (kind.unwrap_or("*"), version.map(|version| format!("@{version}")));
-    let rests = match &version {
-        Some(version) => vec![version.clone(), format!("{version}?*")],
+    let rests = match version {
+        Some(version) => ends(kind).map(|end| format!("@{version}{end}")).collect(),
         None => vec![String::new(), "@*".to_owned()],
     };
+    let kind = kind.unwrap_or("*");
     let name = name.replace('@', "%40");
     let places = if name.contains('/') { vec![""] } else { vec!["", "*/"] };
     let pattern = |place: &str, rest: &String| format!("pkg:{kind}/{place}{name}{rest}");

@@ -97,8 +97,12 @@ fn yaml_rule(import: &mut Import<'_>, rule: &Node) {
     // A package URL without a version stands for every version, as it does there.
     let purls = get(rule, "purls").map(items).unwrap_or_default().iter().filter_map(Node::text);
     let packages = purls.flat_map(|purl| {
-        let ends: &[&str] = if purl.contains('@') { &["", "?*"] } else { &["", "@*"] };
-        ends.iter().map(move |end| format!("{purl}{end}"))
+        let ends: Vec<&str> = match (purl.contains('@'), purl.contains('?')) {
+            (_, true) => vec!["", "&*"],
+            (true, false) => super::ends(None).collect(),
+            (false, false) => vec!["", "@*"],
+        };
+        ends.into_iter().map(move |end| format!("{purl}{end}"))
     });
     if understood {
         import.rules.push(Rule {
