@@ -78,6 +78,9 @@ pub(crate) fn all() -> Vec<Target> {
         target("mirror", &[], MIRRORS, |bytes| drop(text(bytes).parse::<Mirror>())),
         target("challenge", &[], CHALLENGES, |bytes| _ = scan::source::understands_challenge(bytes)),
         target("engine", &[], DESCRIPTIONS, |bytes| _ = engines::understands(bytes)),
+        target("template", &["formats/templates"], &["{{ findings|length }}"], |bytes| {
+            drop(formats::template::Template::new("fuzz.html", text(bytes)))
+        }),
         target("sbom", &["formats/syft.cdx.json", "formats/syft.spdx.json"], &[], |bytes| {
             drop(formats::sbom::read(bytes))
         }),
@@ -282,8 +285,9 @@ fn report(bytes: &[u8]) {
     let Ok(report) = formats::json::read(bytes) else { return };
     // Whoever reads a report also judges and prints it.
     policy::test(&policy::PolicySet::built_in(), &policy::Exceptions::default(), &report);
-    drop(formats::sarif::write(&report));
-    drop(formats::json::write(&report));
+    for format in formats::format::ALL {
+        drop(format.write(&report, &formats::format::WriteOptions::default()));
+    }
 }
 
 fn feed(bytes: &[u8]) {

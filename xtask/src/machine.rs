@@ -38,6 +38,9 @@ pub const TESTS: &[Tool] = &[
     tool("gzip", "gzip"),
     tool("xz", "xz-utils"),
     tool("zstd", "zstd"),
+    tool("chromium", "chromium"),
+    tool("mandoc", "mandoc"),
+    tool("xmllint", "libxml2-utils"),
 ];
 
 /// Whether a program is here.

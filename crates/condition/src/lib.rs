@@ -18,6 +18,7 @@ mod fact;
 mod function;
 mod nearest;
 mod node;
+pub mod yaml;
 
 pub use condition::Condition;
 pub use diagnostic::{Diagnostic, Place};

@@ -2,20 +2,30 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use model::finding::Severity;
 use scan::source::Mirror;
 
 pub(crate) use crate::output::{Output, OutputParser};
+use crate::talk::TalkArguments;
 
 /// May this image ship, why not, and what helps most?
 #[derive(Debug, Parser)]
 #[command(name = "dogwatch", version, max_term_width = 100)]
+#[command(after_help = "Every flag of `scan` may also be set by a variable (`--fail-on` is DOGWATCH_FAIL_ON) or in a \
+                        configuration file (`fail-on: high`); `dogwatch config show` says what is in force.")]
 pub(crate) struct Cli {
     /// Where to keep what was found, so that no layer is read twice. May be shared, also by machines [default: in the home
     /// directory].
-    #[arg(long, value_name = "DIR", global = true, env = "DOGWATCH_CACHE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "DOGWATCH_CACHE_DIR")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) talk: TalkArguments,
+    /// Take settings from this file in place of the user's own; an empty name takes none.
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -38,6 +48,9 @@ pub(crate) enum Command {
     /// Shows or empties what earlier scans left.
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Shows the settings in force.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Prints what makes a shell complete this command's words.
     Completions {
         /// Which shell.
@@ -56,6 +69,12 @@ pub(crate) enum CacheCommand {
     Status,
     /// Removes all of it.
     Clear,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints every setting, its value and who set it.
+    Show,
 }
 
 /// How to get at what is scanned.
@@ -78,7 +97,7 @@ pub(crate) struct SourceArguments {
     pub(crate) ca_file: Option<PathBuf>,
     /// Look for a registry's images in a mirror first: `docker.io=mirror.example[/PATH]`. May be repeated; those in Docker's
     /// and the containers tools' configuration are known.
-    #[arg(long, value_name = "REGISTRY=MIRROR", env = "DOGWATCH_REGISTRY_MIRROR", value_delimiter = ',')]
+    #[arg(long, value_name = "REGISTRY=MIRROR", value_delimiter = ',')]
     pub(crate) registry_mirror: Vec<Mirror>,
     /// Send a registry at most so many requests per second.
     #[arg(long, value_name = "N", value_parser = rate)]
@@ -108,7 +127,7 @@ pub(crate) struct ScanArguments {
     #[command(flatten)]
     pub(crate) source: SourceArguments,
     /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
-    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
     /// An OSV file of your own, or a directory of them: asked beside the index. May be repeated.
     #[arg(long, value_name = "FILE|DIR")]
@@ -274,7 +293,7 @@ pub(crate) struct PublishArguments {
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) key: Vec<PathBuf>,
     /// The index to publish [default: the user's].
-    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
     /// After how many days machines that pull say that it is out of date.
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -303,7 +322,7 @@ pub(crate) struct KeygenArguments {
 #[derive(Debug, Args)]
 pub(crate) struct IndexArgument {
     /// The index to ask [default: the user's, else the snapshot that ships with this program].
-    #[arg(long, value_name = "FILE", env = "DOGWATCH_INDEX")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
 }
 

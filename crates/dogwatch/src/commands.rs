@@ -3,6 +3,7 @@
 pub(crate) mod advisories;
 pub(crate) mod bases;
 pub(crate) mod cache;
+pub(crate) mod config;
 pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod sbom;
@@ -19,6 +20,7 @@ use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
 use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
+use ::scan::progress::Progress;
 use ::scan::source::{Mirror, Pace, Platform, RegistryOptions, Shared, SourceOptions};
 use ::scan::target::Target;
 use anyhow::Context;
@@ -59,6 +61,7 @@ fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failur
         source: SourceOptions { platform, spool_dir, offline: arguments.offline, registry },
         cache,
         bases: bases()?,
+        progress: Progress::default(),
     })
 }
 
@@ -114,7 +117,7 @@ fn texts(paths: &[std::path::PathBuf]) -> Result<Vec<(String, String)>, Failure>
 }
 
 /// All the mistakes in documents of the user's, each with its line and caret.
-fn mistakes(diagnostics: &[::policy::Diagnostic]) -> Failure {
+pub(crate) fn mistakes(diagnostics: &[::policy::Diagnostic]) -> Failure {
     let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
     eprintln!("{}", shown.join("\n\n"));
     let count = diagnostics.len();

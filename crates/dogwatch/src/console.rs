@@ -1,10 +1,13 @@
 //! Talking to the user: errors with their causes and hints on stderr, documents on stdout or into files.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use formats::printable::printable;
+
+use crate::talk;
+pub(crate) use crate::talk::{note, progress};
 
 /// Could not tell: bad input, a missing source, stale knowledge where a policy forbids it.
 pub(crate) const COULD_NOT_TELL: u8 = 2;
@@ -41,9 +44,13 @@ pub(crate) fn failure(failure: &Failure) -> ExitCode {
         // Whoever read our output has seen enough (`dogwatch … | head`).
         return ExitCode::SUCCESS;
     }
-    let mut stderr = anstream::stderr().lock();
     let causes: Vec<String> = failure.error.chain().map(|cause| printable(&cause.to_string()).into_owned()).collect();
-    let _ = writeln!(stderr, "error: {}", causes.join(": "));
+    let causes = causes.join(": ");
+    if talk::error(&causes, failure.hint.as_deref()) {
+        return ExitCode::from(COULD_NOT_TELL);
+    }
+    let mut stderr = anstream::stderr().lock();
+    let _ = writeln!(stderr, "error: {causes}");
     if let Some(hint) = &failure.hint {
         let _ = writeln!(stderr, "hint: {}", printable(hint));
     }
@@ -57,11 +64,6 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "hint: {instead}");
     }
     if error.use_stderr() { ExitCode::from(COULD_NOT_TELL) } else { ExitCode::SUCCESS }
-}
-
-/// Something worth knowing that is not the answer.
-pub(crate) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "note: {}", printable(text));
 }
 
 /// Writes a document to a file, or to stdout with colour stripped where nobody wants it (`NO_COLOR`, pipes).
@@ -80,14 +82,4 @@ pub(crate) fn write(document: &str, file: Option<&Path>) -> Result<(), Failure> 
 pub(crate) fn columns() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     asked.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))).unwrap_or(100)
-}
-
-/// A sign of life on stderr while something takes long; nothing where stderr is no terminal. Ends when dropped.
-pub(crate) fn progress(what: String) -> indicatif::ProgressBar {
-    if !io::stderr().is_terminal() {
-        return indicatif::ProgressBar::hidden();
-    }
-    let bar = indicatif::ProgressBar::new_spinner().with_message(what);
-    bar.enable_steady_tick(std::time::Duration::from_millis(120));
-    bar
 }

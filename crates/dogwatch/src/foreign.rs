@@ -5,7 +5,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// A flag of Trivy, Grype, OSV-Scanner or Syft, and what does the same here.
 const FLAGS: &[(&str, &str)] = &[
     ("--by-cve", "findings have the CVE as their id where there is one"),
-    ("--config", "rules go into files: `--policy FILE`, `--exceptions FILE`; see `dogwatch policy import`"),
     ("--db-repository", "`dogwatch advisories pull` takes a published index"),
     ("--file", "a format's file stands with it: `-o json=FILE`"),
     ("--format", "use `-o FORMAT`"),

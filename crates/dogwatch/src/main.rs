@@ -4,26 +4,33 @@
 
 mod cli;
 mod commands;
+mod config;
 mod console;
 mod foreign;
 mod output;
 mod paths;
 mod snapshot;
+mod talk;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     // A parser that fails on a stranger's file is reported as a gap; its panic message is nobody's business.
     std::panic::set_hook(Box::new(|_| {}));
-    let cli = match Cli::try_parse() {
+    let arguments = match config::layered(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => return console::failure(&error),
+    };
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
     };
-    paths::use_cache(cli.cache_dir);
-    match std::panic::catch_unwind(|| run(cli.command)) {
+    paths::use_cache(cli.cache_dir.clone());
+    talk::begin(cli.talk.clone());
+    match std::panic::catch_unwind(|| run(cli)) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(error)) => console::failure(&error),
         // Not a verdict, and never silence: a pipeline must not take our mistake for a clean image.
@@ -31,14 +38,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<u8, console::Failure> {
-    match command {
-        Command::Scan(arguments) => commands::scan::run(arguments),
+fn run(cli: Cli) -> Result<u8, console::Failure> {
+    match cli.command {
+        Command::Scan(arguments) => {
+            config::note_not_read(cli.config.as_deref());
+            config::note_misspelt();
+            commands::scan::run(arguments)
+        }
         Command::Sbom(arguments) => commands::sbom::run(arguments),
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
         Command::Cache(command) => commands::cache::run(command),
+        Command::Config(ConfigCommand::Show) => commands::config::show(cli.config.as_deref()),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { directory } => commands::manual::pages(&directory),
     }

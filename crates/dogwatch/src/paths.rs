@@ -24,6 +24,11 @@ pub(crate) fn cache() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("dogwatch"))
 }
 
+/// `$XDG_CONFIG_HOME/dogwatch`: the user's settings.
+pub(crate) fn config() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.config_dir().join("dogwatch"))
+}
+
 /// `$XDG_DATA_HOME/dogwatch`: the user's index and base images. `DOGWATCH_DATA_DIR` takes its place.
 pub(crate) fn data() -> Option<PathBuf> {
     if let Some(directory) = std::env::var_os("DOGWATCH_DATA_DIR").filter(|directory| !directory.is_empty()) {

@@ -27,29 +27,38 @@ fn escaped(json: serde_json::Result<String>) -> String {
         return text;
     }
     let mut escaped = String::with_capacity(text.len() + 64);
-    for c in text.chars() {
-        if c != '\n' && acts(c) {
+    let mut rest = text.as_str();
+    // JSON has escaped what acts below DEL; of the rest most is ASCII, and copied in one go.
+    while let Some(at) = rest.bytes().position(|byte| byte >= 0x7f) {
+        escaped.push_str(&rest[..at]);
+        let c = rest[at..].chars().next().unwrap_or_default();
+        if acts(c) {
             let mut units = [0; 2];
             c.encode_utf16(&mut units).iter().for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}")));
         } else {
             escaped.push(c);
         }
+        rest = &rest[at + c.len_utf8()..];
     }
+    escaped.push_str(rest);
     escaped
 }
 
 /// Removes the fields that are null, so that builders can write `"field": option`. The depth is that of our own
 /// documents.
-pub(crate) fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name, without_nulls(value)))
-            .collect(),
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        other => other,
+pub(crate) fn without_nulls(mut value: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|_, value| !value.is_null());
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
     }
+    strip(&mut value);
+    value
 }
 
 /// `None` for an empty list, so that its field is left out.

@@ -59,6 +59,9 @@ fn heading(text: &mut String, report: &ScanReport) {
     facts.extend(artifact.base.as_ref().map(|base| format!("on base {}", safe(&base.name))));
     facts.push(words::count(report.inventory.packages.len(), "package"));
     let _ = writeln!(text, "{}\n", facts.join(" · "));
+    for note in words::partial_knowledge(report) {
+        let _ = writeln!(text, "> {}\n", safe(&note));
+    }
 }
 
 fn counts(text: &mut String, report: &ScanReport) {

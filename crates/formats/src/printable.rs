@@ -16,6 +16,9 @@ pub const SHOWN_CHARS_MAX: usize = 240;
 /// assert_eq!(printable("lib\u{1b}[2Jc\n"), r"lib\u{1b}[2Jc\n");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.len() <= SHOWN_CHARS_MAX && is_plain(text) {
+        return Cow::Borrowed(text);
+    }
     let long = text.len() > SHOWN_CHARS_MAX && text.chars().nth(SHOWN_CHARS_MAX).is_some();
     if !long && !text.chars().any(acts) {
         return Cow::Borrowed(text);
@@ -33,7 +36,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// The whole text with everything that acts written out, as [`printable`] does, but never cut: for documents that
 /// programs read.
 pub(crate) fn spelled_out(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    if is_plain(text) || !text.chars().any(acts) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -41,6 +44,11 @@ pub(crate) fn spelled_out(text: &str) -> Cow<'_, str> {
         if acts(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
+}
+
+/// Printable ASCII, as nearly every string is: nothing in it acts, and that is seen fast.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Whether a character does something other than show itself.

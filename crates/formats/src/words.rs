@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::artifact::{Artifact, Container, Origin, WorkingTree};
 use model::finding::{Finding, Fix, Severity};
 use model::package::Package;
-use model::report::ScanReport;
+use model::report::{CoverageState, ScanReport};
 use model::verdict::{Action, Outcome};
 
 use crate::printable::{acts, printable};
@@ -158,6 +158,22 @@ pub(crate) fn by_severity<'a>(findings: impl IntoIterator<Item = &'a Finding>) -
         *counts.entry(finding.severity).or_default() += 1;
     }
     counts.into_iter().rev().collect()
+}
+
+/// Where knowledge is partial or missing, a sentence each. It stands beside the verdict, because a verdict without it would
+/// read as more than it is.
+pub(crate) fn partial_knowledge(report: &ScanReport) -> Vec<String> {
+    let named = |state: CoverageState| {
+        let coverage = report.knowledge.iter().flat_map(|knowledge| &knowledge.coverage);
+        let names: Vec<&str> = coverage.filter(|c| c.state == state).map(|c| c.ecosystem.as_str()).collect();
+        names.join(", ")
+    };
+    let sentence = |names: String, before: &str, after: &str| {
+        (!names.is_empty()).then(|| format!("{before} advisories for {names}: {after}"))
+    };
+    let partial = sentence(named(CoverageState::Partial), "Partial", "no finding is no proof.");
+    let none = sentence(named(CoverageState::None), "No", "these packages are not judged.");
+    partial.into_iter().chain(none).collect()
 }
 
 /// The name people know the artifact by: its first name, else the target as written.

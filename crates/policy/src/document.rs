@@ -5,7 +5,7 @@ use model::finding::Severity;
 use model::verdict::{Action, Stage};
 
 use crate::policy::{Each, Policy};
-use crate::yaml::{Fields, Node, Reader, Yaml, place_of};
+use condition::yaml::{Fields, Node, Reader, Yaml, place_of};
 
 /// The version of the file format; it rises when a reader of the old one could misread the new one.
 pub(crate) const VERSION: f64 = 1.0;

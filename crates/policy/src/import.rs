@@ -11,10 +11,10 @@ mod osv_scanner;
 mod trivy;
 
 use condition::Diagnostic;
+use condition::yaml::{Node, Reader, Yaml};
 use model::Timestamp;
 
 use crate::exception::{AcceptedAt, Exception, Exceptions, Scope};
-use crate::yaml::{Node, Reader, Yaml};
 
 /// What those files do not say.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,6 @@ mod policy;
 mod reference;
 mod shorthand;
 mod subject;
-mod yaml;
 
 pub use condition::{Diagnostic, Place};
 pub use exception::{AcceptedAt, Exception, Exceptions, Scope};

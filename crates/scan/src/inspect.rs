@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use formats::sbom::SBOM_BYTES_MAX;
@@ -20,6 +21,7 @@ use crate::bases::Bases;
 use crate::cache::{Cache, Kind, key};
 use crate::container::{self, Found};
 use crate::error::ScanError;
+use crate::progress::{Event, Progress};
 use crate::source::{self, Known, LayerBlob, Located, SourceIdentity, SourceOptions};
 use crate::spool::TempSpool;
 use crate::target::Target;
@@ -35,6 +37,8 @@ pub struct InspectOptions {
     pub cache: Option<Cache>,
     /// Known base images.
     pub bases: Bases,
+    /// Who is told how it goes on.
+    pub progress: Progress,
 }
 
 /// What was found: facts, no opinion.
@@ -185,7 +189,7 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
     // An archive written a moment ago may be written again without looking any different, so it is not recognised by that.
     let is_settled = opened.identity.is_settled_at(before);
     let mut artifact = opened.artifact;
-    let read = read_layers(&opened.layers, options)?;
+    let read = read_layers(target, &opened.layers, options)?;
     artifact.layers = read.iter().map(|read| read.layer.clone()).collect();
     artifact.referrers = referrers(target, &artifact, options);
     if let (Some(cache), Some(key), true) = (&options.cache, target_key(target, &opened.identity), is_settled) {
@@ -271,20 +275,37 @@ struct CachedLayer {
     facts: LayerFacts,
 }
 
-fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<KnownLayer>, ScanError> {
+fn read_layers(target: &Target, blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<KnownLayer>, ScanError> {
+    let of = blobs.len();
+    let size = |blob: &LayerBlob| blob.size.unwrap_or(0);
+    options.progress.tell(|| Event::Layers {
+        target: target.to_string(),
+        of,
+        bytes: blobs.iter().map(size).fold(0, u64::saturating_add),
+    });
+    // Counted and told in one step, so that nobody hears the third before the second.
+    let done = Mutex::new(0);
+    let tell = |layer: usize, bytes: u64, cached: bool| {
+        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        *done += 1;
+        options.progress.tell(|| Event::Layer { target: target.to_string(), layer, done: *done, of, bytes, cached });
+    };
     let reading = Reading {
         catalogers: image_catalogers(),
         spool: spool(options),
         budget: Budget::default(),
         cache: options.cache.as_ref(),
     };
-    let read = |blob: &LayerBlob| -> Result<KnownLayer, LayerError> {
+    let read = |(number, blob): &(usize, &LayerBlob)| -> Result<KnownLayer, LayerError> {
         // Targets scanned side by side share layers: whoever comes second waits, and finds what the first one found.
         let _alone = options.cache.as_ref().map(|cache| cache.alone(&blob.expected_diff_id.hex()));
-        let CachedLayer { size, facts } = match reading.known(blob)? {
+        let known = reading.known(blob)?;
+        let cached = known.is_some();
+        let CachedLayer { size, facts } = match known {
             Some(known) => known,
             None => reading.fresh(blob)?,
         };
+        tell(*number, size, cached);
         let layer = Layer {
             diff_id: blob.expected_diff_id.clone(),
             digest: blob.expected_digest.clone(),
@@ -294,7 +315,8 @@ fn read_layers(blobs: &[LayerBlob], options: &InspectOptions) -> Result<Vec<Know
         };
         Ok(KnownLayer { layer, facts })
     };
-    Ok(walk::try_in_parallel(blobs, |blob| blob.size.unwrap_or(0), read)?)
+    let numbered: Vec<(usize, &LayerBlob)> = (1..).zip(blobs).collect();
+    Ok(walk::try_in_parallel(&numbered, |(_, blob)| size(blob), read)?)
 }
 
 /// What reading the layers of one image needs.

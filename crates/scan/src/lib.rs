@@ -16,6 +16,7 @@ pub mod spool;
 pub mod cache;
 pub mod bases;
 pub mod vex;
+pub mod progress;
 mod error;
 
 pub use error::ScanError;

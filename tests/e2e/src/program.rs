@@ -78,6 +78,11 @@ impl User {
         self.run_in(arguments, input, &[])
     }
 
+    /// Runs the program with these variables in its environment.
+    pub fn run_under(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        self.run_in(arguments, "", variables)
+    }
+
     /// Runs the program with this on stdin and these variables in its environment.
     pub fn run_in(&self, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Ran {
         use std::io::Write;
@@ -90,9 +95,10 @@ impl User {
 
     /// Starts the program and leaves the rest to the caller.
     pub fn start(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Child {
-        let mut command = Command::new(program());
+        let mut command = Command::new(path());
         command.args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
         command.env("DOGWATCH_CACHE_DIR", self.path("cache")).env("DOGWATCH_DATA_DIR", self.path("data"));
+        command.env("XDG_CONFIG_HOME", self.path("config"));
         if arguments.first() != Some(&"advisories") {
             command.env("DOGWATCH_INDEX", index());
         }
@@ -115,13 +121,13 @@ impl User {
 pub fn index() -> &'static Path {
     static INDEX: OnceLock<PathBuf> = OnceLock::new();
     INDEX.get_or_init(|| {
-        let index = program().with_file_name("e2e-advisories.index");
+        let index = path().with_file_name("e2e-advisories.index");
         let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-        if made(&index) > made(program()) {
+        if made(&index) > made(path()) {
             return index;
         }
         let from = xtask::root().join("data/advisories");
-        let mut command = Command::new(program());
+        let mut command = Command::new(path());
         let output = command.args(["advisories", "build", "--from"]).arg(from).arg("--out").arg(&index).output();
         let output = output.expect("the program starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -130,7 +136,7 @@ pub fn index() -> &'static Path {
 }
 
 /// The program: the one that `make test` built, or one built now.
-fn program() -> &'static Path {
+pub fn path() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         if let Some(program) = std::env::var_os("DOGWATCH_BIN") {

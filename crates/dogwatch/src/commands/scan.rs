@@ -15,6 +15,7 @@ use ::scan::pipeline::{inventory_report, scan};
 use ::scan::target::Target;
 use anyhow::Context;
 use formats::{explain, json, why};
+use indicatif::ProgressBar;
 use model::Timestamp;
 use model::report::ScanReport;
 use model::verdict::Outcome;
@@ -22,6 +23,7 @@ use model::verdict::Outcome;
 use crate::cli::ScanArguments;
 use crate::commands::targets::{self, Named, Targets};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, note, progress, write};
+use crate::talk;
 use documents::Documents;
 use judge::Judge;
 
@@ -30,7 +32,7 @@ pub(super) use judge::borrowed;
 /// Scans, prints, and returns the exit code.
 pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
     let documents = Documents::load(&arguments)?;
-    let options = super::inspect_options(&arguments.source)?;
+    let mut options = super::inspect_options(&arguments.source)?;
     let expand = |text: &str| patterns::expand(text, &arguments, &options);
     let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref(), expand)?;
     if let Targets::One(named) = &targets {
@@ -38,15 +40,23 @@ pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
         super::target(&named.text, &arguments.source)?;
     }
     let judge = (!arguments.inventory_only).then(|| Judge::load(&arguments)).transpose()?;
+    if let Some(judge) = &judge {
+        talk::advisories(judge.as_of()?);
+    }
+    let bar = match &targets {
+        Targets::One(named) => progress(format!("scanning {}", named.text)),
+        Targets::Several { targets, .. } => progress(format!("scanning {} targets", targets.len())),
+    };
+    // Of several targets the bar counts those, not their layers.
+    options.progress = talk::layers(matches!(targets, Targets::One(_)).then(|| bar.clone()));
     let scan = Scan { arguments: &arguments, documents, options, judge };
     match targets {
-        Targets::One(named) => one(&scan, &named),
-        Targets::Several { targets, refused } => several::run(&scan, &targets, refused),
+        Targets::One(named) => one(&scan, &named, &bar),
+        Targets::Several { targets, refused } => several::run(&scan, &targets, refused, &bar),
     }
 }
 
-fn one(scan: &Scan<'_>, named: &Named) -> Result<u8, Failure> {
-    let bar = progress(format!("scanning {}", named.text));
+fn one(scan: &Scan<'_>, named: &Named, bar: &ProgressBar) -> Result<u8, Failure> {
     let scanned = scan.target(named);
     bar.finish_and_clear();
     let Scanned { report, notes } = scanned?;
@@ -100,6 +110,7 @@ struct Scanned {
 impl Scan<'_> {
     /// Scans a target, and writes its integrity model if that was asked for.
     fn target(&self, named: &Named) -> Result<Scanned, Failure> {
+        talk::started(&named.text);
         let mut notes = Vec::new();
         let target = super::target(&named.text, &self.arguments.source)?;
         let (report, inspection) = match &self.judge {
@@ -118,6 +129,7 @@ impl Scan<'_> {
             documents::write_file(&json::write_integrity_model(&model), path, named)?;
         }
         notes.extend(inspection.taken_from);
+        talk::done(&named.text, &report, self.exit_code(&report));
         Ok(Scanned { report, notes })
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Page<'a> {
     outcome: &'static str,
     /// The same as a class of the style sheet.
     outcome_class: &'static str,
+    /// What limits the verdict.
+    partial: Vec<String>,
     facts: Vec<(&'static str, String)>,
     counts: Vec<(&'static str, usize)>,
     findings_count: usize,
@@ -143,6 +145,7 @@ impl<'a> Page<'a> {
             target: printable(words::name(report)),
             outcome,
             outcome_class,
+            partial: words::partial_knowledge(report).iter().map(|note| printable(note).into_owned()).collect(),
             facts: facts(report),
             counts: counts.into_iter().map(|(severity, count)| (severity.as_str(), count)).collect(),
             findings_count: report.findings.len(),

@@ -7,7 +7,7 @@ use model::Timestamp;
 
 use super::{AcceptedAt, Exception, Scope};
 use crate::document::{SEVERITIES, check_version, quoted};
-use crate::yaml::{Fields, Node, Reader, Yaml};
+use condition::yaml::{Fields, Node, Reader, Yaml};
 
 const KEYS: &[&str] = &["version", "id", "who", "why", "until", "scope", "accepted_at"];
 const SCOPE_KEYS: &[&str] = &["vulnerabilities", "packages", "images", "bases", "layers", "policies"];

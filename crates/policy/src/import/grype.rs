@@ -3,7 +3,7 @@
 //! Source: Grype's documentation, "Specifying matches to ignore".
 
 use super::{Import, Rule, entries, get, items, package_patterns, text};
-use crate::yaml::Node;
+use condition::yaml::Node;
 
 /// Grype's package types, and those of package URLs.
 const TYPES: &[(&str, &str)] = &[

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Import, Rule, entries, get, items, moment, package_patterns, text};
-use crate::yaml::{FILE_BYTES_MAX, Node, Yaml};
+use condition::yaml::{FILE_BYTES_MAX, Node, Yaml};
 
 /// OSV's ecosystems, and the types of package URLs.
 const TYPES: &[(&str, &str)] = &[

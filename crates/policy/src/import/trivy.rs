@@ -3,7 +3,7 @@
 //! Source: Trivy's documentation, "Filtering", sections "By Finding IDs" and ".trivyignore.yaml".
 
 use super::{Import, Rule, entries, get, items, moment, text};
-use crate::yaml::{Node, Yaml};
+use condition::yaml::{Node, Yaml};
 
 /// One id a line, with `exp:DATE` where it ends; a comment before or after it is the reason.
 pub(super) fn read(import: &mut Import<'_>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use dogwatch_scan::bases::Bases;
 use dogwatch_scan::cache::Cache;
 use dogwatch_scan::inspect::{InspectOptions, image_catalogers, inspect};
+use dogwatch_scan::progress::Progress;
 use dogwatch_scan::source::SourceOptions;
 use tempfile::TempDir;
 
@@ -34,7 +35,12 @@ fn user(path: &Path, options: &InspectOptions) -> String {
 fn an_archive_rewritten_in_place_is_never_taken_for_the_old_one() {
     let scratch = TempDir::new().unwrap();
     let cache = Cache::new(scratch.path().join("cache"), &image_catalogers());
-    let options = InspectOptions { source: SourceOptions::default(), cache: Some(cache), bases: Bases::default() };
+    let options = InspectOptions {
+        source: SourceOptions::default(),
+        cache: Some(cache),
+        bases: Bases::default(),
+        progress: Progress::default(),
+    };
     let path = scratch.path().join("image.tar");
     let (one, other) = (archive("1000"), archive("2000"));
     assert_eq!(one.len(), other.len());

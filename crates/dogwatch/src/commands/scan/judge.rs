@@ -47,6 +47,11 @@ impl Judge {
         Ok(Self { index, private, assess, rules, exceptions, vex, now: Timestamp::now() })
     }
 
+    /// How new the advisories are.
+    pub(super) fn as_of(&self) -> Result<&str, Failure> {
+        Ok(self.index.as_of()?)
+    }
+
     /// The exit code when a policy says no.
     pub(super) fn failed_exit_code(&self) -> u8 {
         self.rules.failed_exit_code.try_into().unwrap_or(1)

@@ -12,6 +12,7 @@ use anyhow::Context;
 use formats::format::Several;
 use formats::several::{Row, Unscanned};
 use formats::{explain, several, why};
+use indicatif::ProgressBar;
 use model::report::ScanReport;
 
 use super::in_order::in_order;
@@ -25,14 +26,18 @@ const JOBS_DEFAULT_MAX: usize = 4;
 
 /// Scans all targets, prints, and returns the worst exit code: 2 when one of them could not be told, else that of a policy
 /// that said no, else 0.
-pub(super) fn run(scan: &Scan<'_>, targets: &[Named], refused: Vec<(String, Failure)>) -> Result<u8, Failure> {
+pub(super) fn run(
+    scan: &Scan<'_>,
+    targets: &[Named],
+    refused: Vec<(String, Failure)>,
+    bar: &ProgressBar,
+) -> Result<u8, Failure> {
     let arguments = scan.arguments;
     needs_names(scan)?;
     let shared = shared_outputs(scan);
     let mut streams = shared.iter().map(Stream::open).collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
     let mut codes = Vec::new();
-    let bar = console::progress(format!("scanning {} targets", targets.len()));
     let mut tell = |told: Told| -> Result<(), Failure> {
         rows.push(told.row);
         codes.push(told.code);

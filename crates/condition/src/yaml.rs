@@ -1,16 +1,17 @@
 //! YAML with places: a document as a tree in which every key and value knows its line.
 //!
-//! Deserialising into structs would stop at the first mistake; reading a tree reports them all.
+//! For documents that users write: policies, exceptions, configuration. Deserialising into structs would stop at the first
+//! mistake; reading a tree reports them all.
 
 use std::fmt;
 
-use condition::{Diagnostic, Place, nearest};
+use crate::{Diagnostic, Place, nearest};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// The largest file that is read: thousands of policies or exceptions.
-pub(crate) const FILE_BYTES_MAX: usize = 4 << 20;
+pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// How many nodes a file may expand to, aliases included; a file of the largest size has fewer.
 const NODES_MAX: usize = 1_000_000;
 /// How deep a file may nest; ours need five.
@@ -18,21 +19,31 @@ const DEPTH_MAX: usize = 24;
 
 /// One value and where it begins.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) value: Yaml,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) width: usize,
+pub struct Node {
+    /// The value.
+    pub value: Yaml,
+    /// The line it begins in, counted from 1.
+    pub line: usize,
+    /// The column it begins at, counted from 1.
+    pub column: usize,
+    /// How many characters it has.
+    pub width: usize,
 }
 
 /// What a value is.
 #[derive(Debug, Clone)]
-pub(crate) enum Yaml {
+pub enum Yaml {
+    /// Nothing.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number.
     Number(f64),
+    /// A text.
     Text(String),
+    /// A sequence.
     List(Vec<Node>),
+    /// A mapping, in the order of the file.
     Map(Vec<(Node, Node)>),
 }
 
@@ -42,7 +53,8 @@ impl Node {
         Self { value, line: size(at.line()), column: size(at.column()), width: size(at.span().len()) }
     }
 
-    pub(crate) fn text(&self) -> Option<&str> {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
         if let Yaml::Text(text) = &self.value { Some(text) } else { None }
     }
 }
@@ -113,24 +125,28 @@ impl<'de> Deserialize<'de> for Yaml {
 }
 
 /// Reads the documents of one file and gathers what is wrong with them.
-pub(crate) struct Reader<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) source: &'a str,
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// The file's name, for diagnostics.
+    pub file: &'a str,
+    /// The file's text.
+    pub source: &'a str,
     errors: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(file: &'a str, source: &'a str) -> Self {
+    /// A reader of this text.
+    pub fn new(file: &'a str, source: &'a str) -> Self {
         Self { file, source, errors: Vec::new() }
     }
 
     /// Whether nothing was wrong so far.
-    pub(crate) fn is_content(&self) -> bool {
+    pub fn is_content(&self) -> bool {
         self.errors.is_empty()
     }
 
     /// The documents of the file; empty ones are left out.
-    pub(crate) fn documents(&mut self) -> Vec<Node> {
+    pub fn documents(&mut self) -> Vec<Node> {
         if self.source.len() > FILE_BYTES_MAX {
             let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
             self.report("too-large", message, (1, 1, 1), Some("split it into several files".into()));
@@ -158,13 +174,13 @@ impl<'a> Reader<'a> {
     }
 
     /// What was wrong, in the order of the file.
-    pub(crate) fn into_errors(mut self) -> Vec<Diagnostic> {
+    pub fn into_errors(mut self) -> Vec<Diagnostic> {
         self.errors.sort_by_key(|error| (error.place.line, error.place.column));
         self.errors
     }
 
     /// Notes an error at a line, a column and a width.
-    pub(crate) fn report(
+    pub fn report(
         &mut self,
         code: &'static str,
         message: impl Into<String>,
@@ -176,14 +192,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes an error at a node.
-    pub(crate) fn reject(&mut self, node: &Node, code: &'static str, message: impl Into<String>, remedy: &str) {
+    pub fn reject(&mut self, node: &Node, code: &'static str, message: impl Into<String>, remedy: &str) {
         let width = if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) { 1 } else { node.width };
         let remedy = Some(remedy.to_owned()).filter(|remedy| !remedy.is_empty());
         self.report(code, message, (node.line, node.column, width), remedy);
     }
 
     /// The fields of a mapping, of which only `known` are allowed.
-    pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
+    pub fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
         let Yaml::Map(entries) = &node.value else {
             self.reject(node, "wrong-shape", format!("{what} is a mapping of keys"), "");
             return None;
@@ -202,7 +218,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that must be there.
-    pub(crate) fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, remedy: &str) -> Option<&'n str> {
+    pub fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, remedy: &str) -> Option<&'n str> {
         match fields.get(key) {
             Some(_) => self.optional(fields, key).filter(|text| !text.trim().is_empty()).or_else(|| {
                 if let Some(Node { value: Yaml::Text(_), .. }) = fields.get(key) {
@@ -218,7 +234,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that may be there.
-    pub(crate) fn optional<'n>(&mut self, fields: &Fields<'n>, key: &str) -> Option<&'n str> {
+    pub fn optional<'n>(&mut self, fields: &Fields<'n>, key: &str) -> Option<&'n str> {
         let node = fields.get(key)?;
         if node.text().is_none() {
             self.reject(node, "wrong-shape", format!("`{key}` is a text"), "quote it");
@@ -227,7 +243,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of texts, or one text that stands for a list of one.
-    pub(crate) fn texts<'n>(&mut self, fields: &Fields<'n>, key: &str) -> Vec<&'n Node> {
+    pub fn texts<'n>(&mut self, fields: &Fields<'n>, key: &str) -> Vec<&'n Node> {
         let nodes: Vec<&Node> = match fields.get(key) {
             None => Vec::new(),
             Some(Node { value: Yaml::List(items), .. }) => items.iter().collect(),
@@ -240,12 +256,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of texts without their places.
-    pub(crate) fn strings(&mut self, fields: &Fields<'_>, key: &str) -> Vec<String> {
+    pub fn strings(&mut self, fields: &Fields<'_>, key: &str) -> Vec<String> {
         self.texts(fields, key).into_iter().filter_map(|node| node.text().map(str::to_owned)).collect()
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = node.text().unwrap_or_default();
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
@@ -261,14 +277,16 @@ impl<'a> Reader<'a> {
 }
 
 /// The fields of one mapping.
-pub(crate) struct Fields<'n> {
-    pub(crate) node: &'n Node,
+#[derive(Debug)]
+pub struct Fields<'n> {
+    /// The mapping.
+    pub node: &'n Node,
     entries: &'n [(Node, Node)],
 }
 
 impl<'n> Fields<'n> {
     /// The value under a key; none when it is absent or null.
-    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
         let entry = self.entries.iter().find(|(name, _)| name.text() == Some(key));
         entry.map(|(_, value)| value).filter(|value| !matches!(value.value, Yaml::Null))
     }
@@ -278,7 +296,7 @@ impl<'n> Fields<'n> {
 ///
 /// Plain, quoted and block scalars fold white space but keep every other character, so the two are walked side by side
 /// over what is not white space. Where an escape breaks that, the place is the value's beginning.
-pub(crate) fn place_of(source: &str, node: &Node, offset: usize) -> (usize, usize) {
+pub fn place_of(source: &str, node: &Node, offset: usize) -> (usize, usize) {
     let start = (node.line, node.column);
     let Some(text) = node.text() else { return start };
     let mut rest = characters(source).skip_while(|(_, at)| *at < start).peekable();
