@@ -160,6 +160,7 @@ fn report() -> ScanReport {
     report
 }
 
+// Proves: format openvex.
 #[test]
 fn our_openvex_is_valid_and_is_read_back() {
     let report = report();

@@ -434,7 +434,6 @@ fn packages_of_smaller_languages() {
     check("luarocks", "src/a-1.rockspec", b"package = 'a'", expect![[""]]);
 }
 
-// Proves: cataloger conda.
 // Proves: cataloger wordpress.
 #[test]
 fn wordpress_its_plugins_and_its_themes() {
@@ -482,6 +481,7 @@ fn wordpress_its_plugins_and_its_themes() {
     );
 }
 
+// Proves: cataloger conda.
 #[test]
 fn records_of_conda() {
     check(
