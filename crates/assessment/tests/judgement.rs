@@ -285,5 +285,6 @@ fn what_is_not_known_stands_beside_the_findings() {
         &["pkg:rpm/nobody/a@1-1?distro=nobody-1"],
         &[(GapKind::UnknownDistribution, "nobody 1"), (GapKind::EndOfLife, "nobody 1")],
     );
-    check(&["pkg:conan/a@1"], &[(GapKind::NoCoverage, "conan")]);
+    check(&["pkg:conan/a@1"], &[(GapKind::NoCoverage, "ConanCenter")]);
+    check(&["pkg:cocoapods/a@1"], &[(GapKind::NoCoverage, "cocoapods")]);
 }
