@@ -148,7 +148,7 @@ fn mistakes_in_private_advisories_are_named_and_nothing_is_judged() {
     let twice = [record("ACME-1", package("npm")), record("ACME-1", package("PyPI"))].join("\n");
     check("f.jsonl", &twice, "f.jsonl: ACME-1: another record has the same id");
     let mixed = [record("ACME-1", package("npm")), "{\"id\":\"ACME-2\"}".into()].join("\n");
-    check("g.jsonl", &mixed, "g.jsonl: line 2: is no record of a known format");
+    check("g.jsonl", &mixed, "g.jsonl: line 2: is no feed of a known format");
     check("h.json", "<html>", "h.json: the file: is no feed of a known format");
     let ran = user.run(&["scan", &tree, "--advisories", "/nonexistent.json"]).exits(2);
     assert!(ran.stderr.contains("could not read or write `/nonexistent.json`"), "{}", ran.stderr);

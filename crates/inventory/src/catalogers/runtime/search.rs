@@ -141,7 +141,7 @@ fn leading_version(bytes: &[u8]) -> Option<&str> {
             text(from + count(from, u8::is_ascii_digit))?
         }
         // Ruby's patch level, `p20`, is no pre-release.
-        Some(letter) if letter.len() == 1 && letter != "p" => text(numbers + 1)?,
+        Some(letter) if letter.len() == 1 && letter != "p" && version.contains('.') => text(numbers + 1)?,
         _ => version,
     };
     // `17beta1` has no point, and a number alone is no version.

@@ -29,7 +29,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "bash", files: &[Is("bash")], words: &[After(b"@(#)Bash version ")] },
     Program { name: "busybox", files: &[Is("busybox"), Is("busybox.static")], words: &[After(b"BusyBox v")] },
     Program { name: "curl", files: &[Is("curl"), Library("libcurl")], words: &[After(b"libcurl/")] },
-    Program { name: "haproxy", files: &[Is("haproxy")], words: &[After(b" version ")] },
+    Program { name: "haproxy", files: &[Is("haproxy")], words: &[After(b"\0 version "), After(b"HA-Proxy version ")] },
     Program { name: "httpd", files: &[Is("httpd"), Is("apache2")], words: &[After(b"\0Apache/")] },
     Program { name: "mariadb", files: &[Is("mariadbd"), Is("mysqld")], words: &[Before(b"-MariaDB")] },
     Program { name: "memcached", files: &[Is("memcached")], words: &[After(b"\0memcached ")] },
