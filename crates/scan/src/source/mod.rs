@@ -223,10 +223,10 @@ pub fn list(pattern: &Pattern, bounds: ListBounds, options: &SourceOptions) -> R
 }
 
 /// Lists what refers to the manifest `subject` in the target's registry: signatures, attestations, bills of materials.
-/// Empty for targets that are not in a registry.
+/// Empty for targets that are not in a registry. A bare name means its registry here: what an engine has is another target.
 pub fn referrers(target: &Target, subject: &Digest, options: &SourceOptions) -> Result<Vec<Descriptor>, SourceError> {
     match target {
-        Target::Registry(reference) => Ok(registry::referrers(reference, subject, options)?),
+        Target::Registry(reference) | Target::Image(reference) => Ok(registry::referrers(reference, subject, options)?),
         _ => Ok(Vec::new()),
     }
 }
