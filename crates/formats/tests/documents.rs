@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dogwatch_formats::cyclonedx::Vulnerabilities::{Included, LeftOut};
 use dogwatch_formats::table::{TableOptions, render};
 use dogwatch_formats::{cyclonedx, explain, json, sarif, sbom, spdx};
-use expect_test::{expect, expect_file};
+use expect_test::expect_file;
 use jsonschema::{Registry, Validator};
 use model::change::{ChangeKind, Changes, FileChange, PackageChange};
 use model::finding::Severity;
