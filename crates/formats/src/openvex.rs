@@ -7,6 +7,8 @@
 //! The image is the product and the package its subcomponent; outside images the package is the product.
 //! Source: OpenVEX specification 0.2.0. Its schema wants at least one statement, which a clean report does not have.
 
+use std::collections::HashSet;
+
 use model::artifact::{Artifact, ArtifactKind};
 use model::finding::Finding;
 use model::package::Package;
@@ -32,14 +34,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'
 
 /// The report as a document.
 pub fn write(report: &ScanReport) -> String {
-    let mut statements: Vec<Value> = Vec::new();
-    for finding in &report.findings {
-        let statement = statement(report, finding);
-        // Two packages that differ only in their place are one to a package URL.
-        if !statements.contains(&statement) {
-            statements.push(statement);
-        }
-    }
+    let mut seen = HashSet::new();
+    let statements = report.findings.iter().map(|finding| statement(report, finding));
+    // Two packages that differ only in their place are one to a package URL.
+    let statements: Vec<Value> = statements.filter(|statement| seen.insert(statement.to_string())).collect();
     pretty(&without_nulls(json!({
         "@context": "https://openvex.dev/ns/v0.2.0",
         "@id": format!("urn:uuid:{}", uuid(report, "openvex")),
