@@ -26,6 +26,8 @@ pub const STEPS_MAX: u64 = 50_000_000;
 pub const BYTES_MAX: usize = 256 << 20;
 /// How long a template may be.
 pub const TEMPLATE_BYTES_MAX: usize = 1 << 20;
+/// How long one of its lines may be: the template engine counts columns in 16 bits, and overflows near their end.
+const LINE_BYTES_MAX: usize = 60_000;
 /// How deep macros and blocks may call each other.
 const DEPTH_MAX: usize = 64;
 
@@ -56,6 +58,12 @@ pub enum TemplateError {
     /// Longer than [`TEMPLATE_BYTES_MAX`].
     #[error("the template `{name}` is larger than {} MiB", TEMPLATE_BYTES_MAX >> 20)]
     TooLarge {
+        /// The template's name.
+        name: String,
+    },
+    /// It has a line longer than [`LINE_BYTES_MAX`].
+    #[error("the template `{name}` has a line of more than {LINE_BYTES_MAX} bytes")]
+    LongLine {
         /// The template's name.
         name: String,
     },
@@ -92,7 +100,7 @@ impl TemplateError {
             Self::TooManySteps { .. } | Self::TooLong { .. } => {
                 Some("loop over less, for example over `findings`".into())
             }
-            Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } | Self::LongLine { .. } => None,
         }
     }
 }
@@ -103,6 +111,9 @@ impl Template {
         let (name, source) = (name.into(), source.into());
         if source.len() > TEMPLATE_BYTES_MAX {
             return Err(TemplateError::TooLarge { name });
+        }
+        if source.split('\n').any(|line| line.len() > LINE_BYTES_MAX) {
+            return Err(TemplateError::LongLine { name });
         }
         let mut environment = Environment::empty();
         environment.set_syntax(syntax());

@@ -311,6 +311,7 @@ fn templates_are_bounded_and_their_mistakes_have_a_line() {
     assert!(matches!(template("x", loops), Err(TemplateError::TooManySteps { .. } | TemplateError::TooLong { .. })));
     assert!(error("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}").contains("recursion"));
     assert!(matches!(Template::new("x", "x".repeat(2 << 20)), Err(TemplateError::TooLarge { .. })));
+    assert!(matches!(Template::new("x", "{{".repeat(40_000)), Err(TemplateError::LongLine { .. })));
     let missing = Format::named("template").unwrap().write(&report(), &WriteOptions::default());
     assert!(matches!(missing, Err(TemplateError::Missing)));
 }
