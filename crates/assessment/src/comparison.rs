@@ -33,5 +33,10 @@ pub fn compare(inventory: &Inventory, findings: &[Finding], before: &ScanReport)
         unchanged: (findings.len() - new.len()) as u32,
         new,
         gone: gone.into_keys().collect(),
+        new_surface: inventory
+            .surface
+            .as_ref()
+            .zip(before.inventory.surface.as_ref())
+            .map(|(now, then)| now.since(then)),
     }
 }

@@ -27,7 +27,7 @@ fn index(records: &str) -> Index {
 fn findings(index: &Index, text: &str) -> Vec<Finding> {
     let parsed = purl::parse(text).unwrap();
     let package = parsed.package(text);
-    let inventory = Inventory { distro: parsed.distro, packages: vec![package], gaps: Vec::new() };
+    let inventory = Inventory { distro: parsed.distro, packages: vec![package], ..Inventory::default() };
     assess(&inventory, index, &AssessOptions::default()).unwrap().findings
 }
 

@@ -60,7 +60,7 @@ fn inventory(urls: &[&str]) -> Inventory {
     Inventory {
         distro,
         packages: urls.iter().enumerate().map(|(number, url)| package(number, url)).collect(),
-        gaps: Vec::new(),
+        ..Inventory::default()
     }
 }
 

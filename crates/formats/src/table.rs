@@ -1,13 +1,14 @@
 //! The report for people.
 //!
 //! The verdict comes first, then what is wrong (worst first, by package), which policies object, what to do about it,
-//! what a container changed, what is not known, and the counts. Long lists are cut with the number of what is left out; nothing is left out
+//! what a container changed, its attack surface, what is not known, and the counts. Long lists are cut with the number of what is left out; nothing is left out
 //! silently. Colour is written as ANSI styles; the command strips them where nobody wants them.
 
 mod advice;
 mod changes;
 mod findings;
 pub(crate) mod page;
+mod surface;
 
 use std::collections::BTreeMap;
 
@@ -51,8 +52,10 @@ pub fn render(report: &ScanReport, options: TableOptions) -> String {
     advice::exceptions(&mut page, report);
     advice::vex(&mut page, report);
     changes::render(&mut page, report, options.all);
+    surface::render(&mut page, report, options.all);
     advice::gaps(&mut page, report, options.all);
     advice::comparison(&mut page, report, options.all);
+    surface::growth(&mut page, report, options.all);
     counts(&mut page, report);
     page.finish()
 }

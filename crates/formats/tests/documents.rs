@@ -251,6 +251,7 @@ fn a_comparison_shows_what_is_new_and_gone() {
         new: vec![0, 9],
         unchanged: 12,
         gone: vec!["CVE-2020-7598 minimist 1.2.0".into()],
+        new_surface: None,
     });
     golden("comparison.table.txt", &plain(&render(&report, TableOptions::default())));
     let log = parsed(&sarif::write(&report));
@@ -354,7 +355,8 @@ fn strangers_strings_do_not_act_on_the_terminal() {
     verdict.violations.iter_mut().for_each(|violation| violation.rationale.push_str(evil));
     verdict.exceptions.iter_mut().for_each(|exception| exception.why.push_str(evil));
     report.knowledge.as_mut().unwrap().as_of = evil.into();
-    report.comparison = Some(Comparison { with: evil.into(), new: vec![0], unchanged: 0, gone: vec![evil.into()] });
+    report.comparison =
+        Some(Comparison { with: evil.into(), new: vec![0], unchanged: 0, gone: vec![evil.into()], new_surface: None });
     for text in
         [render(&report, TableOptions { columns: 80, all: true }), explain::render(&report, "CVE-1", 80).unwrap()]
     {

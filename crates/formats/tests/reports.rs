@@ -30,8 +30,13 @@ fn report() -> ScanReport {
 
 fn compared() -> ScanReport {
     let mut report = report();
-    report.comparison =
-        Some(Comparison { with: "shop:1.3".into(), new: vec![0, 9], unchanged: 13, gone: vec!["CVE-1 a 1".into()] });
+    report.comparison = Some(Comparison {
+        with: "shop:1.3".into(),
+        new: vec![0, 9],
+        unchanged: 13,
+        gone: vec!["CVE-1 a 1".into()],
+        new_surface: None,
+    });
     report
 }
 

@@ -4,6 +4,7 @@ mod claims;
 mod join;
 mod owners;
 mod requirements;
+mod surface;
 
 use std::collections::{HashMap, HashSet};
 
@@ -79,7 +80,8 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let packages = drafts.into_iter().zip(depends_on).enumerate();
     let packages =
         packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
-    Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps }, integrity }
+    let surface = stacking.layered.then(|| surface::surface(&tree));
+    Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps, surface }, integrity }
 }
 
 /// Entries that had no place in the tree, each a gap.

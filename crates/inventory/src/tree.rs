@@ -106,6 +106,32 @@ pub struct LiveFile {
     pub pinned: Option<(FileKind, Digest)>,
 }
 
+/// One node that can still be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeNode<'a> {
+    /// Which one.
+    pub id: NodeId,
+    /// Its own name.
+    pub name: &'a [u8],
+    /// What it is.
+    pub kind: TreeNodeKind,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+}
+
+/// What a [`TreeNode`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TreeNodeKind {
+    /// A directory.
+    Directory,
+    /// A regular file, under its first name or another.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A device, fifo or socket.
+    Special,
+}
+
 impl Default for Tree {
     fn default() -> Self {
         let root = Node {
@@ -192,6 +218,31 @@ impl Tree {
     /// Nodes that were made by hard links, hidden ones too.
     pub fn hardlinks(&self) -> &[NodeId] {
         &self.hardlinks
+    }
+
+    /// Everything that can still be reached, the root left out.
+    pub fn nodes(&self) -> impl Iterator<Item = TreeNode<'_>> + '_ {
+        let live = self.live();
+        (1..self.nodes.len()).filter(move |&index| live[index]).map(|index| self.look(NodeId(index as u32)))
+    }
+
+    /// One node.
+    pub fn look(&self, id: NodeId) -> TreeNode<'_> {
+        let node = self.node(id);
+        let kind = match node.kind {
+            NodeKind::Directory => TreeNodeKind::Directory,
+            NodeKind::File { .. } => TreeNodeKind::File,
+            NodeKind::Symlink(_) => TreeNodeKind::Symlink,
+            NodeKind::Special => TreeNodeKind::Special,
+        };
+        TreeNode { id, name: self.text(node.name), kind, mode: u32::from(node.mode) }
+    }
+
+    /// Whether the node's directory, or the one above that, has one of these names.
+    pub fn is_below(&self, node: NodeId, names: &[&[u8]]) -> bool {
+        let parent = NodeId(self.node(node).parent);
+        let above = NodeId(self.node(parent).parent);
+        [parent, above].into_iter().any(|directory| names.contains(&self.text(self.node(directory).name)))
     }
 
     /// Every file that can still be reached and that the integrity model pins.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::distro::Distro;
 use crate::gap::Gap;
 use crate::package::{Package, PackageId};
+use crate::surface::Surface;
 
 /// Everything found inside one artifact, and what could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +19,9 @@ pub struct Inventory {
     /// What could not be read or parsed.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+    /// What the files offer to an attacker; none where not all files were seen (trees, hosts, bills of materials).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surface: Option<Surface>,
 }
 
 impl Inventory {

@@ -23,6 +23,7 @@ pub mod inventory;
 pub mod package;
 pub mod purl;
 pub mod report;
+pub mod surface;
 pub mod verdict;
 pub mod version;
 pub mod vex;

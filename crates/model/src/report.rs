@@ -10,6 +10,7 @@ use crate::finding::{Finding, Severity};
 use crate::gap::Gap;
 use crate::inventory::Inventory;
 use crate::package::PackageId;
+use crate::surface::Surface;
 use crate::verdict::Verdict;
 
 /// The version of the document; it rises when a reader of the old one could misread the new one.
@@ -182,4 +183,7 @@ pub struct Comparison {
     pub unchanged: u32,
     /// Findings of the other report that are gone: `id package version`.
     pub gone: Vec<String>,
+    /// What of the attack surface was not there; none where one of the two is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_surface: Option<Surface>,
 }

@@ -4,6 +4,7 @@ mod finding;
 mod image;
 mod knowledge;
 mod package;
+mod surface;
 mod workload;
 
 use std::sync::LazyLock;
@@ -27,7 +28,10 @@ pub(crate) struct Row {
 
 /// The rows of every family, in the order of the reference page.
 static ROWS: LazyLock<Vec<&'static Row>> = LazyLock::new(|| {
-    [finding::ROWS, package::ROWS, image::ROWS, knowledge::ROWS, workload::ROWS].into_iter().flatten().collect()
+    [finding::ROWS, package::ROWS, image::ROWS, surface::ROWS, knowledge::ROWS, workload::ROWS]
+        .into_iter()
+        .flatten()
+        .collect()
 });
 
 /// The table that policies are checked against.

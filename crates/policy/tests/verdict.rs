@@ -173,7 +173,13 @@ fn a_stage_whose_facts_are_missing_cannot_answer() {
 #[test]
 fn with_a_comparison_only_new_findings_count() {
     let mut report = report();
-    report.comparison = Some(Comparison { with: "main".into(), new: vec![3, 4_000_000], unchanged: 24, gone: vec![] });
+    report.comparison = Some(Comparison {
+        with: "main".into(),
+        new: vec![3, 4_000_000],
+        unchanged: 24,
+        gone: vec![],
+        new_surface: None,
+    });
     let verdict = test(&one("finding.severity >= UNKNOWN && finding.new", "deny"), &Exceptions::default(), &report);
     assert_eq!(verdict.violations.iter().map(|violation| violation.finding).collect::<Vec<_>>(), [Some(3)]);
 }

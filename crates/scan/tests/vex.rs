@@ -30,7 +30,7 @@ fn inventory(urls: &[&str], needs: &[(u32, u32)]) -> Inventory {
         package.depends_on =
             needs.iter().filter(|(from, _)| *from == index as u32).map(|(_, to)| PackageId(*to)).collect();
     }
-    Inventory { distro: None, packages, gaps: Vec::new() }
+    Inventory { packages, ..Inventory::default() }
 }
 
 fn finding(id: &str, package: u32) -> Finding {

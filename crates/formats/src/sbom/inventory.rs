@@ -172,7 +172,7 @@ impl Builder {
             package.depends_on.dedup();
         }
         self.settle_distro();
-        Inventory { distro: self.distro, packages: self.packages, gaps: self.gaps }
+        Inventory { distro: self.distro, packages: self.packages, gaps: self.gaps, surface: None }
     }
 
     /// The distribution that a component names, else the one most package URLs name.
