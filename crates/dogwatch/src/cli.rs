@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use model::finding::Severity;
 use scan::source::Mirror;
 
-pub(crate) use crate::output::{Output, OutputParser};
+use crate::foreign::{ForeignOutput, ForeignScan};
+pub(crate) use crate::output::{Asked, Output, OutputParser};
 use crate::talk::TalkArguments;
 
 /// May this image ship, why not, and what helps most?
@@ -34,6 +35,15 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Looks into an image, directory or bill of materials and says whether it may ship.
     Scan(Box<ScanArguments>),
+    /// Trivy's `image`.
+    #[command(hide = true)]
+    Image(Box<ScanArguments>),
+    /// Trivy's `fs` and `rootfs`: the targets are directories.
+    #[command(hide = true, aliases = ["filesystem", "rootfs"])]
+    Fs(Box<ScanArguments>),
+    /// Trivy's `repo`: the targets are git repositories.
+    #[command(hide = true, alias = "repository")]
+    Repo(Box<ScanArguments>),
     /// Writes the bill of materials of a target.
     Sbom(SbomArguments),
     /// Builds and asks the index of vulnerability knowledge.
@@ -110,7 +120,7 @@ pub(crate) struct ScanArguments {
     /// `containerd:REF`, `registry:REF`, `docker-archive:FILE`, `oci-dir:DIR`, `oci-archive:FILE`, `dir:PATH`,
     /// `git:PATH|URL`, `sbom:FILE`; or `container:NAME` for a container and what it changed since it was made; or `host:` for this
     /// machine; `registry.example/team/*:v1.*` stands for every image of a registry that matches.
-    #[arg(value_name = "TARGET", required_unless_present = "targets_from")]
+    #[arg(value_name = "TARGET", required_unless_present_any = ["targets_from", "input", "lockfile", "bill_of_materials"])]
     pub(crate) targets: Vec<String>,
     /// Also scan the targets in this file, one a line; `-` reads them from stdin.
     #[arg(long, value_name = "FILE")]
@@ -147,7 +157,7 @@ pub(crate) struct ScanArguments {
     ///
     /// `{name}` in a file's name stands for the target's; without it, several targets share a file (JSON: a line each).
     #[arg(short, long, value_name = "FORMAT[=FILE]", value_parser = OutputParser { bills_only: false })]
-    pub(crate) output: Vec<Output>,
+    pub(crate) output: Vec<Asked>,
     /// The template that `-o template` writes by, in Jinja's syntax; its name says how values are escaped.
     #[arg(long, value_name = "FILE")]
     pub(crate) template: Option<PathBuf>,
@@ -184,6 +194,10 @@ pub(crate) struct ScanArguments {
     /// List everything in the table instead of cutting long lists.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) foreign_output: ForeignOutput,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignScan,
 }
 
 #[derive(Debug, Args)]
@@ -194,7 +208,9 @@ pub(crate) struct SbomArguments {
     pub(crate) source: SourceArguments,
     /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: cyclonedx].
     #[arg(short, id = "bill", long = "output", value_name = "FORMAT[=FILE]", value_parser = OutputParser { bills_only: true })]
-    pub(crate) output: Vec<Output>,
+    pub(crate) output: Vec<Asked>,
+    #[command(flatten)]
+    pub(crate) foreign_output: ForeignOutput,
 }
 
 #[derive(Debug, Subcommand)]

@@ -40,11 +40,13 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, console::Failure> {
     match cli.command {
-        Command::Scan(arguments) => {
+        Command::Scan(arguments) | Command::Image(arguments) => {
             config::note_not_read(cli.config.as_deref());
             config::note_misspelt();
             commands::scan::run(arguments)
         }
+        Command::Fs(arguments) => commands::scan::run(foreign::with_prefix("dir", arguments)),
+        Command::Repo(arguments) => commands::scan::run(foreign::with_prefix("git", arguments)),
         Command::Sbom(arguments) => commands::sbom::run(arguments),
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),

@@ -19,6 +19,8 @@ use crate::{
 pub struct Format {
     /// What users type.
     pub name: &'static str,
+    /// What Trivy, Grype, Syft and OSV-Scanner call the same thing.
+    pub aliases: &'static [&'static str],
     /// What its files end in, without the first dot.
     pub extension: &'static str,
     /// What it describes.
@@ -75,6 +77,7 @@ impl Default for WriteOptions<'_> {
 /// Every format, in the order that help shows.
 pub const ALL: &[Format] = &[
     findings("table", "txt", "for people, in a terminal", |report, options| Ok(table::render(report, options.table)))
+        .also(&["syft-table", "vertical"])
         .several(Several {
             between: "\n\n",
             ..Several::of(|report, options| Ok(table::render(report, options.table)))
@@ -107,6 +110,7 @@ pub const ALL: &[Format] = &[
     findings("github-summary", "md", "Markdown for a GitHub job summary", |report, _| {
         Ok(github_summary::write(report))
     })
+    .also(&["markdown"])
     .several(Several {
         between: "\n",
         unscanned: Some(github_summary::write_unscanned),
@@ -115,16 +119,19 @@ pub const ALL: &[Format] = &[
     findings("github-annotations", "txt", "GitHub workflow commands (`::error …`)", |report, _| {
         Ok(github_annotations::write(report))
     })
+    .also(&["gh-annotations"])
     .several(Several {
         unscanned: Some(github_annotations::write_unscanned),
         ..Several::of(|report, _| Ok(github_annotations::write(report)))
     }),
     inventory("cyclonedx", "cdx.json", "CycloneDX 1.6 bill of materials", |report, options| {
         Ok(cyclonedx::write(report, options.vulnerabilities))
-    }),
+    })
+    .also(&["cyclonedx-json", "cyclonedx-json@1.6"]),
     inventory("spdx", "spdx.json", "SPDX 2.3 bill of materials", |report, options| {
         Ok(spdx::write(report, options.vulnerabilities))
-    }),
+    })
+    .also(&["spdx-json", "spdx-json@2.3", "spdx-2-3"]),
     findings("openvex", "json", "OpenVEX 0.2.0 statements, to start your own from", |report, _| {
         Ok(openvex::write(report))
     }),
@@ -137,11 +144,11 @@ pub const ALL: &[Format] = &[
 ];
 
 const fn findings(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
-    Format { name, extension, describes: Describes::Findings, doc, several: None, write }
+    Format { name, aliases: &[], extension, describes: Describes::Findings, doc, several: None, write }
 }
 
 const fn inventory(name: &'static str, extension: &'static str, doc: &'static str, write: Writer) -> Format {
-    Format { name, extension, describes: Describes::Inventory, doc, several: None, write }
+    Format { name, aliases: &[], extension, describes: Describes::Inventory, doc, several: None, write }
 }
 
 impl Format {
@@ -149,9 +156,18 @@ impl Format {
         Self { several: Some(several), ..self }
     }
 
+    const fn also(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
     /// The format that users call this.
     pub fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|format| format.name.eq_ignore_ascii_case(name))
+        ALL.iter().find(|format| format.is_called(name))
+    }
+
+    /// Whether this is one of its names.
+    pub fn is_called(&self, name: &str) -> bool {
+        std::iter::once(&self.name).chain(self.aliases).any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// The report in this format. Only a template can fail.

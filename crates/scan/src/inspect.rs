@@ -1,6 +1,7 @@
 //! From a target to its inventory, each layer read once, ever.
 
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -13,6 +14,7 @@ use inventory::layer::LayerFacts;
 use model::artifact::{Artifact, ArtifactKind, Layer, Referrer};
 use model::change::Changes;
 use model::digest::Digest;
+use model::gap::{Gap, GapKind};
 use model::integrity::{INTEGRITY_MODEL_VERSION, IntegrityFile, IntegrityModel};
 use model::inventory::Inventory;
 use serde::{Deserialize, Serialize};
@@ -22,10 +24,11 @@ use crate::cache::{Cache, Kind, key};
 use crate::container::{self, Found};
 use crate::error::ScanError;
 use crate::progress::{Event, Progress};
-use crate::source::{self, Known, LayerBlob, Located, SourceIdentity, SourceOptions};
+use crate::source::{self, Known, LayerBlob, Located, SourceError, SourceIdentity, SourceOptions};
 use crate::spool::TempSpool;
 use crate::target::Target;
 use crate::walk::layer::{LayerError, read_layer, verify_layer};
+use crate::walk::listing::Listing;
 use crate::walk::{self, Budget};
 
 /// What inspecting needs besides the target.
@@ -72,6 +75,7 @@ pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, 
     match target {
         Target::Sbom(path) => bill_of_materials(target, path),
         Target::Dir(path) => directory(target, path, options),
+        Target::File(path) => file(target, path, options),
         Target::Git(path) => working_tree(target, path, options),
         Target::GitUrl(url) => {
             working_tree(target, source::git::clone(url, &spool_directory(options))?.path(), options)
@@ -136,6 +140,27 @@ fn bill_of_materials_bytes(path: &Path) -> io::Result<Vec<u8>> {
 fn directory(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
     let facts = walk::directory::read_directory(path, catalogers::ALL, &spool(options))?;
     let Assembled { inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
+    let artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
+    Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
+}
+
+/// One file of a directory.
+fn file(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
+    // A link is followed: it is the user who names it, not a stranger's tree.
+    let real = std::fs::canonicalize(path);
+    let real = real.map_err(|source| SourceError::File { path: path.to_owned(), source })?;
+    let (Some(parent), Some(name), true) = (real.parent(), real.file_name(), real.is_file()) else {
+        return Err(SourceError::NotAFile { path: path.to_owned() }.into());
+    };
+    let mut listing = Listing::default();
+    listing.insert(name.as_bytes());
+    let facts = walk::directory::read_listed(parent, &listing, catalogers::ALL, &spool(options))?;
+    let is_unknown = facts.files.is_empty() && facts.gaps.is_empty();
+    let Assembled { mut inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
+    if is_unknown {
+        let detail = "no cataloger knows a file of this name and content";
+        inventory.gaps.push(Gap::new(GapKind::Unsupported, name.to_string_lossy(), detail));
+    }
     let artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
     Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
 }

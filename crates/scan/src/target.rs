@@ -44,6 +44,8 @@ pub enum Target {
     Container(String),
     /// A root file system or a source tree: `dir:PATH`.
     Dir(PathBuf),
+    /// One file, such as a lock file, a program or a jar: `file:PATH`.
+    File(PathBuf),
     /// This machine, as it runs: `host:`.
     Host,
     /// What git tracks of a working tree, and what it does not ignore: `git:PATH`.
@@ -320,6 +322,7 @@ impl fmt::Display for Target {
             Self::OciArchive(located) => write!(f, "oci-archive:{located}"),
             Self::Container(name) => write!(f, "container:{name}"),
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Host => f.write_str("host:"),
             Self::Git(path) => write!(f, "git:{}", path.display()),
             Self::GitUrl(url) => write!(f, "git:{url}"),
@@ -387,6 +390,7 @@ mod tests {
         check("oci-archive:x.tar:v1", "oci-archive:x.tar:v1");
         check("container:web-1", "container:web-1");
         check("dir:/a:b", "dir:/a:b");
+        check("file:web/package-lock.json", "file:web/package-lock.json");
         check("sbom:s.json", "sbom:s.json");
         check("host:", "host:");
         check("host:1.4", "host:1.4");
@@ -415,6 +419,7 @@ mod tests {
         check("podman:", "error: `podman:` names no image");
         check("", "error: `` names no image");
         check("dir:", "error: `dir:` names no directory");
+        check("file:", "error: `file:` names no file");
         check("git:", "error: `git:` names no directory");
         check("git:ext::sh -c id://", "error: the address after `git:` cannot be used: only https");
         check("git:http://git.example/a", "error: the address after `git:` cannot be used: only https");

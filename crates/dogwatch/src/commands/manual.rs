@@ -34,6 +34,6 @@ fn page(command: &clap::Command, directory: &Path) -> Result<(), Failure> {
     // Without a date, so that the same program writes the same pages.
     clap_mangen::Man::new(command.clone()).title(&name).render(&mut text)?;
     fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;
-    let own = command.get_subcommands().filter(|command| command.get_name() != "help");
+    let own = command.get_subcommands().filter(|command| command.get_name() != "help" && !command.is_hide_set());
     own.into_iter().try_for_each(|command| page(command, directory))
 }

@@ -8,9 +8,14 @@ use model::Timestamp;
 
 use crate::cli::{Output, SbomArguments};
 use crate::console::{Failure, progress, write};
+use crate::output;
 
 /// Writes the documents asked for.
 pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
+    let mut outputs = output::named(arguments.output, &arguments.foreign_output, "cyclonedx")?;
+    if outputs.is_empty() {
+        outputs.push(Output::stdout("cyclonedx"));
+    }
     let target = super::target(&arguments.target, &arguments.source)?;
     let options = super::inspect_options(&arguments.source)?;
     let bar = progress(format!("looking into {target}"));
@@ -19,7 +24,6 @@ pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
     let inspection = inspection?;
     super::note_taken_from(&inspection);
     let report = inventory_report(&inspection, Timestamp::now());
-    let outputs = if arguments.output.is_empty() { vec![Output::stdout("cyclonedx")] } else { arguments.output };
     let options = WriteOptions { vulnerabilities: Vulnerabilities::LeftOut, ..WriteOptions::default() };
     for output in outputs {
         write(&output.format.write(&report, &options)?, output.file.as_deref())?;

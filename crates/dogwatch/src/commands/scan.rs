@@ -23,14 +23,15 @@ use model::verdict::Outcome;
 use crate::cli::ScanArguments;
 use crate::commands::targets::{self, Named, Targets};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, note, progress, write};
-use crate::talk;
+use crate::{foreign, talk};
 use documents::Documents;
 use judge::Judge;
 
 pub(super) use judge::borrowed;
 
 /// Scans, prints, and returns the exit code.
-pub(crate) fn run(arguments: Box<ScanArguments>) -> Result<u8, Failure> {
+pub(crate) fn run(mut arguments: Box<ScanArguments>) -> Result<u8, Failure> {
+    foreign::adopt(&mut arguments)?;
     let documents = Documents::load(&arguments)?;
     let mut options = super::inspect_options(&arguments.source)?;
     let expand = |text: &str| patterns::expand(text, &arguments, &options);

@@ -20,14 +20,14 @@ pub(crate) fn all() -> Vec<Setting> {
 }
 
 impl Setting {
-    /// The setting of a flag; none for positions, for `--help` and for `--config`.
+    /// The setting of a flag; none for positions, for `--help`, for `--config` and for other scanners' flags.
     pub(crate) fn of(argument: &Arg) -> Option<Self> {
         let long = argument.get_long()?.to_owned();
         let settable = !matches!(
             argument.get_action(),
             ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
         );
-        (settable && long != "config").then(|| Self { argument: argument.clone(), long })
+        (settable && long != "config" && !argument.is_hide_set()).then(|| Self { argument: argument.clone(), long })
     }
 
     /// The id that clap knows it by.

@@ -4,6 +4,8 @@
 //! the archive is an OCI image layout as well (`index.json`), which then says the manifest's digest; the image itself
 //! is taken from `manifest.json` in either case, as `docker load` does. The older file `repositories` adds nothing.
 
+use std::path::Path;
+
 use model::digest::Digest;
 use serde::Deserialize;
 
@@ -26,6 +28,11 @@ struct Saved {
     config: String,
     repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
+}
+
+/// Whether an archive has the list that `docker save` writes.
+pub(super) fn is_one(path: &Path, options: &SourceOptions) -> Result<bool, SourceError> {
+    Ok(Archive::open("docker-archive", path, options)?.has(MANIFEST))
 }
 
 /// Opens the image that `located` selects.

@@ -24,7 +24,7 @@ mod tar_index;
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -184,9 +184,13 @@ pub fn open(target: &Target, options: &SourceOptions) -> Result<OpenImage, Sourc
         Target::DockerArchive(located) => docker_archive::open(text, located, options),
         Target::OciDir(located) => oci_layout::open_dir(text, located, options),
         Target::OciArchive(located) => oci_layout::open_archive(text, located, options),
-        Target::Dir(_) | Target::Git(_) | Target::GitUrl(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
-            Err(SourceError::NoLayers { target: text })
-        }
+        Target::Dir(_)
+        | Target::File(_)
+        | Target::Git(_)
+        | Target::GitUrl(_)
+        | Target::Host
+        | Target::Sbom(_)
+        | Target::Container(_) => Err(SourceError::NoLayers { target: text }),
     }
 }
 
@@ -210,11 +214,26 @@ pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, Sourc
         Target::Registry(reference) => registry::identify(reference, options)?,
         Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options)?,
         Target::OciDir(_) => open(target, options)?.identity,
-        Target::Dir(_) | Target::Git(_) | Target::GitUrl(_) | Target::Host | Target::Sbom(_) | Target::Container(_) => {
-            return Err(SourceError::NoLayers { target: target.to_string() });
-        }
+        Target::Dir(_)
+        | Target::File(_)
+        | Target::Git(_)
+        | Target::GitUrl(_)
+        | Target::Host
+        | Target::Sbom(_)
+        | Target::Container(_) => return Err(SourceError::NoLayers { target: target.to_string() }),
     };
     Ok(Known { identity, names: None })
+}
+
+/// The target that a file or directory is which holds an image, told by its members: what `docker save` writes, else an
+/// OCI image layout. For callers whose users do not say which; a target's own prefix always does.
+pub fn archive_target(path: &Path, options: &SourceOptions) -> Result<Target, SourceError> {
+    let located = crate::target::Located { path: path.to_owned(), selector: None };
+    if path.is_dir() {
+        return Ok(Target::OciDir(located));
+    }
+    let is_docker = docker_archive::is_one(path, options)?;
+    Ok(if is_docker { Target::DockerArchive(located) } else { Target::OciArchive(located) })
 }
 
 /// Lists the images of a registry that match a pattern, within bounds; the listing says what they leave out.

@@ -58,6 +58,11 @@ pub const PREFIXES: &[Prefix] = &[
         doc: "a root file system or a source tree",
         parse: |text, rest| path(text, rest, "directory").map(Target::Dir),
     },
+    Prefix {
+        name: "file",
+        doc: "one file: a lock file, a program, a jar",
+        parse: |text, rest| path(text, rest, "file").map(Target::File),
+    },
     Prefix { name: "git", doc: "a git working tree, or the newest commit of a repository elsewhere", parse: git },
     Prefix { name: "host", doc: "this machine, as it runs", parse: host },
     Prefix {

@@ -12,6 +12,7 @@ use model::report::ScanReport;
 use crate::cli::{Output, ScanArguments};
 use crate::commands::targets::{Named, has_name};
 use crate::console::{Failure, Hint, columns, write};
+use crate::output;
 
 /// What is to be written, and how.
 pub(super) struct Documents {
@@ -24,7 +25,7 @@ pub(super) struct Documents {
 impl Documents {
     /// The table when nothing was asked for. A template is read now, so that its mistakes cost no scan.
     pub(super) fn load(arguments: &ScanArguments) -> Result<Self, Failure> {
-        let mut outputs = arguments.output.clone();
+        let mut outputs = output::named(arguments.output.clone(), &arguments.foreign_output, "table")?;
         let asked = outputs.iter().any(|output| output.is("template"));
         if outputs.is_empty() || arguments.template.is_some() && !asked {
             outputs.push(Output::stdout(if arguments.template.is_some() { "template" } else { "table" }));
