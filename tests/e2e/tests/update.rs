@@ -309,3 +309,68 @@ fn a_proxy_of_the_environment_is_used() {
     let ran = User::new().run(&["advisories", "update", "--mirror", "ftp://x/"]).exits(2);
     assert!(ran.stderr.contains("`ftp://x/` is no HTTP address\nhint: for a directory"), "{ran:?}");
 }
+
+/// A repository whose address changes with its state, as `createrepo_c` makes it.
+fn repository(file: &str) -> Vec<u8> {
+    std::fs::read(xtask::root().join("tests/fixtures/repository").join(file)).expect("a fixture")
+}
+
+#[test]
+fn a_feed_that_moves_is_found_by_its_publishers_lists() {
+    const LIST: &str = "cdn.amazonlinux.com/2/core/latest/x86_64/mirror.list";
+    const REPOSITORY: &str = "cdn.amazonlinux.com/2/core/2.0/x86_64/0123";
+    let (mirror, user) = (Mirror::new(), User::new());
+    let update = || mirror.update(&user, &["--feed", "amazon-2"]);
+    let index = String::from_utf8(repository("repomd.xml")).expect("text");
+    let href = index.split('"').find(|part| part.ends_with("updateinfo.xml.gz")).expect("a place").to_owned();
+    mirror.answers(LIST, |_| Reply::new(200, format!("https://{REPOSITORY}\n")));
+    let text = index.clone();
+    mirror.answers(&format!("{REPOSITORY}/repodata/repomd.xml"), move |_| Reply::new(200, text.clone()));
+    let errata = repository("updateinfo.xml.gz");
+    mirror.answers(&format!("{REPOSITORY}/{href}"), move |request| content(request, &errata, "\"one\""));
+    assert_eq!(said(&update().exits(0), "amazon-2"), "1 records");
+    assert_eq!(said(&update().exits(0), "amazon-2"), "unchanged");
+    let status = user.run(&["advisories", "status"]).exits(0).stdout;
+    assert!(status.contains("the core repository alone"), "{status}");
+
+    // The sum that the index states holds, and no list leads to another host.
+    let other = gzip(&[b"<updates></updates>".as_slice(), &[b' '; 10]].concat());
+    mirror.answers(&format!("{REPOSITORY}/{href}"), move |request| content(request, &other, "\"two\""));
+    let ran = update().exits(2);
+    assert!(ran.stderr.contains("its `Repr-Digest` or its repository says"), "{ran:?}");
+    for elsewhere in ["https://elsewhere.example/2", "http://cdn.amazonlinux.com/2", "", "<html>"] {
+        mirror.answers(LIST, move |_| Reply::new(200, elsewhere));
+        let ran = update().exits(2);
+        assert!(ran.stderr.contains("does not say where it is"), "{elsewhere}: {ran:?}");
+    }
+
+    // A mirror that has only the feed, at the address that `--list` shows, does as well.
+    let (mirror, user) = (Mirror::new(), User::new());
+    let errata = repository("updateinfo.xml.gz");
+    mirror.answers("cdn.amazonlinux.com/2/core/latest/x86_64/updateinfo.xml.gz", move |request| {
+        content(request, &errata, "\"one\"")
+    });
+    assert_eq!(said(&mirror.update(&user, &["--feed", "amazon-2"]).exits(0), "amazon-2"), "1 records");
+}
+
+#[test]
+fn a_feed_on_request_is_fetched_with_the_others_once_it_was_asked_for() {
+    const LIST: &str = "security.access.redhat.com/data/csaf/v2/vex/archive_latest.txt";
+    let (mirror, user) = (Mirror::new(), User::new());
+    let ran = mirror.update(&user, &[]).exits(0);
+    assert!(!ran.stdout.contains("redhat-vex"), "{ran:?}");
+    let document =
+        std::fs::read(xtask::root().join("tests/fixtures/feeds/redhat-vex-CVE-2024-24786.json")).expect("a fixture");
+    let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 3).expect("zstd"));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(document.len() as u64);
+    archive.append_data(&mut header, "2024/cve-2024-24786.json", document.as_slice()).expect("memory");
+    let archive = archive.into_inner().and_then(zstd::Encoder::finish).expect("memory");
+    mirror.answers(LIST, |_| Reply::new(200, "csaf_vex_2026-11-20.tar.zst\n"));
+    mirror.answers(&LIST.replace("archive_latest.txt", "csaf_vex_2026-11-20.tar.zst"), move |request| {
+        content(request, &archive, "\"one\"")
+    });
+    let ran = mirror.update(&user, &["--feed", "redhat-vex"]).exits(0);
+    assert_eq!(said(&ran, "redhat-vex"), "1 records");
+    assert_eq!(said(&mirror.update(&user, &[]).exits(0), "redhat-vex"), "unchanged");
+}

@@ -34,7 +34,7 @@ mod shape;
 mod source;
 mod updateinfo;
 mod wolfi;
-mod xml;
+pub(crate) mod xml;
 
 use std::collections::BTreeMap;
 

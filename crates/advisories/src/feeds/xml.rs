@@ -12,7 +12,7 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 const DEPTH_MAX: usize = 64;
 
 /// What a reader of a document is told.
-pub(super) trait Visitor {
+pub(crate) trait Visitor {
     /// An element begins. `path` are the names of the elements around it, outermost first, and its own.
     fn begin(&mut self, path: &[String], attributes: &Attributes);
     /// An element ends, with the text directly in it, trimmed.
@@ -21,17 +21,17 @@ pub(super) trait Visitor {
 
 /// The attributes of an element, by name without prefix.
 #[derive(Default)]
-pub(super) struct Attributes(Vec<(String, String)>);
+pub(crate) struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     /// The value of an attribute; empty when it is not there.
-    pub(super) fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
     }
 }
 
 /// Tells `visitor` what a document holds.
-pub(super) fn visit(text: &[u8], visitor: &mut impl Visitor) -> Result<(), String> {
+pub(crate) fn visit(text: &[u8], visitor: &mut impl Visitor) -> Result<(), String> {
     let text = str::from_utf8(text).map_err(|error| error.to_string())?;
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();

@@ -3,13 +3,14 @@
 //! Each feed stands alone: one that fails, or comes with far fewer records than before, leaves its last good copy in force
 //! and says so; the others go on. The index is replaced at the end, whole, when anything changed.
 //!
-//! Reading order: [`sources`] names the feeds; [`fetch`] gets one; [`verify`] decides whether it is the feed; [`store`] is
+//! Reading order: [`sources`] names the feeds; [`locate`] finds one that moves, [`fetch`] gets it; [`verify`] decides whether it is the feed; [`store`] is
 //! where all that is kept.
 //!
 //! **Never:** a publisher's file is unpacked to disk. It is kept as it came and read where it lies, so no path in an archive
 //! means anything here.
 
 mod fetch;
+mod locate;
 mod refresh;
 mod sources;
 pub(crate) mod store;
@@ -23,6 +24,8 @@ use std::time::Duration;
 use model::Timestamp;
 use model::report::CoverageState;
 use reqwest::blocking::Client;
+
+use sources::Location;
 
 use crate::build::{
     BuildError, BuildOptions, BuildSummary, MANIFEST_NAME, MANIFEST_VERSION, Manifest, ManifestEcosystem, ManifestFile,
@@ -58,6 +61,9 @@ pub(crate) fn fetch_whole(
     let fetcher = fetch::Fetcher { client, retry_pause };
     fetcher.fetch(url, &fetch::Validators::default(), to, bytes_max).map(drop)
 }
+
+/// What to say of a feed that is one repository of a distribution.
+const ONE_REPOSITORY: &str = "the core repository alone; packages of others (extras) are not in it";
 
 /// Where feeds come from.
 #[derive(Debug, Clone, Copy)]
@@ -180,6 +186,13 @@ pub fn update(options: &UpdateOptions<'_>, progress: &mut dyn FnMut(&Source)) ->
     Ok(Updated { feeds, index })
 }
 
+/// What is fetched when nothing is named: every feed but those which come on request and never were requested.
+pub fn standing(store: &Store) -> Vec<&'static Source> {
+    let states = store.states();
+    let fetched = |source: &Source| states.feeds.get(source.name).is_some_and(|state| state.fetched_at.is_some());
+    SOURCES.iter().filter(|source| !source.on_request || fetched(source)).collect()
+}
+
 /// A feed that this program no longer names would grow old in the index for ever.
 fn forget_unknown(store: &Store, states: &mut FeedStates) {
     states.feeds.retain(|name, _| Source::named(name).is_some());
@@ -215,10 +228,13 @@ fn compile(options: &UpdateOptions<'_>, states: &mut FeedStates) -> Result<Optio
 fn manifest(states: &FeedStates) -> Manifest {
     let files = states.feeds.iter().filter_map(|(name, state)| {
         let source = Source::named(name)?;
-        let complete = |ecosystem: &&str| ManifestEcosystem {
+        // One repository is not all of a distribution.
+        let note = matches!(source.location, Location::Repository(_)).then_some(ONE_REPOSITORY);
+        let state_of_it = if note.is_some() { CoverageState::Partial } else { CoverageState::Complete };
+        let known = |ecosystem: &&str| ManifestEcosystem {
             ecosystem: (*ecosystem).to_owned(),
-            state: CoverageState::Complete,
-            note: None,
+            state: state_of_it,
+            note: note.map(Into::into),
         };
         Some(ManifestFile {
             file: source.file(),
@@ -227,7 +243,7 @@ fn manifest(states: &FeedStates) -> Manifest {
             date: state.fetched_at?.to_string().get(..10)?.to_owned(),
             licence: source.licence.into(),
             attribution: source.attribution.into(),
-            ecosystems: source.ecosystems.iter().map(complete).collect(),
+            ecosystems: source.ecosystems.iter().map(known).collect(),
         })
     });
     Manifest { version: MANIFEST_VERSION, files: files.collect() }

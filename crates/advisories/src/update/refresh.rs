@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 
 use super::fetch::{FetchError, Fetched, Fetcher, Validators, host_of};
+use super::locate::{Place, locate};
+use super::sources::Location;
 use super::store::{FeedState, Trouble};
 use super::verify::{self, Refusal};
 use super::{Origin, Source, UpdateOptions};
@@ -58,6 +60,14 @@ pub enum FeedError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// What says where it is now makes no sense.
+    #[error("`{from}` does not say where it is: {detail}")]
+    List {
+        /// Which list.
+        from: String,
+        /// What is wrong with it.
+        detail: String,
     },
     /// The address of the mirror and the feed make no address.
     #[error("`{0}` is no address")]
@@ -138,8 +148,7 @@ fn renew(
     sums: &Sums,
 ) -> Result<Outcome, FeedError> {
     let candidate = options.store.partial().join(source.file());
-    let known = if state.fetched_at.is_some() { state.validators.clone() } else { Validators::default() };
-    let Some(arrived) = get(options, source, &known, &candidate)? else { return Ok(Outcome::Unchanged) };
+    let Some(arrived) = get(options, source, state, &candidate)? else { return Ok(Outcome::Unchanged) };
     let result = check(options, source, state, &candidate, &arrived, sums);
     let (sum, seen) = match result {
         Ok(checked) => checked,
@@ -182,19 +191,24 @@ struct Arrived {
 fn get(
     options: &UpdateOptions<'_>,
     source: &Source,
-    known: &Validators,
+    state: &FeedState,
     candidate: &Path,
 ) -> Result<Option<Arrived>, FeedError> {
+    let nothing = Validators::default();
     let (client, mirror, retry_pause) = match options.origin {
         Origin::Directory(directory) => return copy(directory, source, candidate).map(Some),
         Origin::Network { client, mirror, retry_pause } => (client, mirror, retry_pause),
     };
     let fetcher = Fetcher { client, retry_pause };
-    let url = match mirror {
-        Some(mirror) => below(mirror, source.path())?,
-        None => Url::parse(source.url).map_err(|_| FeedError::Address(source.url.into()))?,
+    let at = |address: &str| match mirror {
+        Some(mirror) => below(mirror, address.strip_prefix("https://").unwrap_or(address)),
+        None => Url::parse(address).map_err(|_| FeedError::Address(address.into())),
     };
+    let Place { url, stated: stated_by_repository } = locate(fetcher, source, &at, &candidate.with_extension("list"))?;
     let from = format!("{}://{}{}", url.scheme(), host_of(&url), url.path());
+    // What tells states of one address apart says nothing of another's.
+    let same = state.fetched_at.is_some() && (source.location == Location::Fixed || state.from == from);
+    let known = if same { &state.validators } else { &nothing };
     let failed = |error: FetchError| match error.is_absence() {
         true => FeedError::Absent { from: from.clone() },
         false => FeedError::Fetch { from: from.clone(), source: error },
@@ -218,7 +232,7 @@ fn get(
         let text = fetcher.text(&meta, &candidate.with_extension("meta")).map_err(failed)?;
         stated_text = text.as_deref().and_then(verify::sum_in_meta);
     }
-    Ok(Some(Arrived { from, validators, stated, stated_text }))
+    Ok(Some(Arrived { from, validators, stated: stated.or(stated_by_repository), stated_text }))
 }
 
 fn copy(directory: &Path, source: &Source, candidate: &Path) -> Result<Arrived, FeedError> {
@@ -265,7 +279,7 @@ fn check(
 ) -> Result<(String, Option<verify::Seen>), FeedError> {
     let sum = verify::sha256(candidate).map_err(|source| FeedError::File { path: candidate.to_owned(), source })?;
     if let Some(stated) = &arrived.stated {
-        verify::same_sum("its `Repr-Digest`", stated, &sum)?;
+        verify::same_sum("its `Repr-Digest` or its repository", stated, &sum)?;
     }
     match sums {
         Ok(None) => {}

@@ -11,8 +11,13 @@ use crate::feeds::Item;
 pub struct Source {
     /// What people call it, and `--feed` takes.
     pub name: &'static str,
-    /// Where its publisher has it.
+    /// Where its publisher has it, or where a mirror has it when its publisher moves it about.
     pub url: &'static str,
+    /// How to find it when its publisher moves it about.
+    pub(super) location: Location,
+    /// Another feed says the same, later or with less, or it is large: it is fetched once it was asked for by name, and from
+    /// then on with the others.
+    pub on_request: bool,
     /// What is in it.
     pub content: Content,
     /// The ecosystems that it holds completely; none for scores and exploitation. `Debian` speaks for all its releases.
@@ -69,6 +74,17 @@ impl Content {
     }
 }
 
+/// How a feed's present address is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Location {
+    /// It is [`Source::url`].
+    Fixed,
+    /// The text at this address is the name of the file that lies beside it.
+    Named(&'static str),
+    /// The text at this address begins with an rpm repository's address, and the feed is that repository's `updateinfo`.
+    Repository(&'static str),
+}
+
 impl Source {
     /// Its address below a mirror: without the scheme.
     pub fn path(&self) -> &'static str {
@@ -98,6 +114,8 @@ macro_rules! osv {
         Source {
             name: concat!("osv-", $name),
             url: concat!("https://osv-vulnerabilities.storage.googleapis.com/", $directory, "/all.zip"),
+            location: Location::Fixed,
+            on_request: false,
             content: Content::Advisories,
             ecosystems: &[$ecosystem],
             has_meta: false,
@@ -113,11 +131,61 @@ macro_rules! own {
         Source {
             name: $name,
             url: $url,
+            location: Location::Fixed,
+            on_request: false,
             content: Content::Advisories,
             ecosystems: &[$ecosystem],
             has_meta: false,
             licence: "as its publisher states",
             attribution: $attribution,
+        }
+    };
+}
+
+/// What a publisher has beside what OSV exports of it: fetched on request.
+macro_rules! also {
+    ($name:expr, $url:expr, $content:ident, $ecosystems:expr, $licence:literal, $attribution:literal) => {
+        Source {
+            name: $name,
+            url: $url,
+            location: Location::Fixed,
+            on_request: true,
+            content: Content::$content,
+            ecosystems: $ecosystems,
+            has_meta: false,
+            licence: $licence,
+            attribution: $attribution,
+        }
+    };
+}
+
+/// A release of Alpine as its own database has it: one document for each repository.
+macro_rules! alpine {
+    ($release:literal, $repository:literal) => {
+        also!(
+            concat!("alpine-", $release, "-", $repository),
+            concat!("https://secdb.alpinelinux.org/", $release, "/", $repository, ".json"),
+            Advisories,
+            &["Alpine"],
+            "CC-BY-SA-4.0",
+            "Alpine Linux security database"
+        )
+    };
+}
+
+/// A release of Amazon Linux. Its repository changes its address with each release of it.
+macro_rules! amazon {
+    ($name:literal, $repository:literal) => {
+        Source {
+            name: $name,
+            url: concat!("https://cdn.amazonlinux.com/", $repository, "/updateinfo.xml.gz"),
+            location: Location::Repository(concat!("https://cdn.amazonlinux.com/", $repository, "/mirror.list")),
+            on_request: false,
+            content: Content::Advisories,
+            ecosystems: &["Amazon Linux"],
+            has_meta: false,
+            licence: "as its publisher states",
+            attribution: "Amazon Linux security advisories, Amazon Web Services",
         }
     };
 }
@@ -128,6 +196,8 @@ macro_rules! nvd {
         Source {
             name: concat!("nvd-", $year),
             url: concat!("https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-", $year, ".json.gz"),
+            location: Location::Fixed,
+            on_request: false,
             content: Content::Facts,
             ecosystems: &[],
             has_meta: true,
@@ -141,16 +211,25 @@ macro_rules! nvd {
 pub const SOURCES: &[Source] = &[
     osv!("almalinux", "AlmaLinux", "AlmaLinux", "AlmaLinux OSV database, the AlmaLinux OS Foundation"),
     osv!("alpine", "Alpine", "Alpine", "Alpine Linux security database"),
+    osv!("azure-linux", "Azure%20Linux", "Azure Linux", "Azure Linux vulnerability data, Microsoft"),
+    osv!("bioconductor", "Bioconductor", "Bioconductor", "R Consortium advisory database"),
     osv!("bitnami", "Bitnami", "Bitnami", "Bitnami vulnerability database"),
     osv!("chainguard", "Chainguard", "Chainguard", "Chainguard security advisories"),
+    osv!("cran", "CRAN", "CRAN", "R Consortium advisory database"),
     osv!("crates.io", "crates.io", "crates.io", "RustSec advisory database; GitHub Advisory Database"),
     osv!("debian", "Debian", "Debian", "Debian security tracker"),
+    osv!("ghc", "GHC", "GHC", "Haskell Security Response Team advisories"),
+    osv!("github-actions", "GitHub%20Actions", "GitHub Actions", "GitHub Advisory Database"),
     osv!("go", "Go", "Go", "Go vulnerability database; GitHub Advisory Database"),
+    osv!("hackage", "Hackage", "Hackage", "Haskell Security Response Team advisories"),
     osv!("hex", "Hex", "Hex", "GitHub Advisory Database"),
+    osv!("julia", "Julia", "Julia", "Julia security advisories"),
     osv!("mageia", "Mageia", "Mageia", "Mageia advisories"),
     osv!("maven", "Maven", "Maven", "GitHub Advisory Database"),
+    osv!("minimos", "MinimOS", "MinimOS", "MinimOS security advisories, Minimus"),
     osv!("npm", "npm", "npm", "GitHub Advisory Database; OpenSSF malicious packages"),
     osv!("nuget", "NuGet", "NuGet", "GitHub Advisory Database"),
+    osv!("opam", "opam", "opam", "OCaml security advisories"),
     osv!("openeuler", "openEuler", "openEuler", "openEuler security advisories"),
     osv!("opensuse", "openSUSE", "openSUSE", "SUSE security advisories"),
     osv!("packagist", "Packagist", "Packagist", "GitHub Advisory Database"),
@@ -163,7 +242,15 @@ pub const SOURCES: &[Source] = &[
     osv!("swift", "SwiftURL", "SwiftURL", "GitHub Advisory Database"),
     osv!("ubuntu", "Ubuntu", "Ubuntu", "Ubuntu security notices and CVE tracker, Canonical"),
     osv!("wolfi", "Wolfi", "Wolfi", "Wolfi security advisories, Chainguard"),
+    amazon!("amazon-2", "2/core/latest/x86_64"),
+    amazon!("amazon-2023", "al2023/core/mirrors/latest/x86_64"),
     own!("arch", "https://security.archlinux.org/issues/all.json", "Arch Linux", "Arch Linux security tracker"),
+    own!(
+        "bottlerocket",
+        "https://advisories.bottlerocket.aws/updateinfo.xml.gz",
+        "Bottlerocket",
+        "Bottlerocket security advisories, Amazon Web Services"
+    ),
     own!(
         "oracle",
         "https://linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2",
@@ -181,6 +268,122 @@ pub const SOURCES: &[Source] = &[
         "https://packages.vmware.com/photon/photon_cve_metadata/cve_data_photon5.0.json",
         "Photon OS",
         "Photon OS CVE metadata"
+    ),
+    alpine!("v3.16", "main"),
+    alpine!("v3.16", "community"),
+    alpine!("v3.17", "main"),
+    alpine!("v3.17", "community"),
+    alpine!("v3.18", "main"),
+    alpine!("v3.18", "community"),
+    alpine!("v3.19", "main"),
+    alpine!("v3.19", "community"),
+    alpine!("v3.20", "main"),
+    alpine!("v3.20", "community"),
+    alpine!("v3.21", "main"),
+    alpine!("v3.21", "community"),
+    alpine!("v3.22", "main"),
+    alpine!("v3.22", "community"),
+    alpine!("v3.23", "main"),
+    alpine!("v3.23", "community"),
+    also!(
+        "chainguard-secdb",
+        "https://packages.cgr.dev/chainguard/security.json",
+        Advisories,
+        &["Chainguard"],
+        "as its publisher states",
+        "Chainguard security advisories"
+    ),
+    also!(
+        "cve-list",
+        "https://github.com/CVEProject/cvelistV5/archive/refs/heads/main.zip",
+        Facts,
+        &[],
+        "CVE terms of use: https://www.cve.org/Legal/TermsOfUse",
+        "CVE records, the CVE Program; CISA Vulnrichment"
+    ),
+    also!(
+        "debian-tracker",
+        "https://security-tracker.debian.org/tracker/data/json",
+        Advisories,
+        &["Debian"],
+        "as its publisher states",
+        "Debian security tracker"
+    ),
+    also!(
+        "friendsofphp",
+        "https://github.com/FriendsOfPHP/security-advisories/archive/refs/heads/master.zip",
+        Advisories,
+        &["Packagist"],
+        "Unlicense",
+        "FriendsOfPHP security advisories"
+    ),
+    also!(
+        "github",
+        "https://github.com/github/advisory-database/archive/refs/heads/main.zip",
+        Advisories,
+        &[],
+        "CC-BY-4.0",
+        "GitHub Advisory Database"
+    ),
+    also!("go-vulndb", "https://vuln.go.dev/vulndb.zip", Advisories, &["Go"], "CC-BY-4.0", "Go vulnerability database"),
+    also!(
+        "malicious",
+        "https://github.com/ossf/malicious-packages/archive/refs/heads/main.zip",
+        Advisories,
+        &[],
+        "Apache-2.0",
+        "OpenSSF malicious packages"
+    ),
+    also!(
+        "minimos-secdb",
+        "https://packages.mini.dev/advisories/secdb/security.json",
+        Advisories,
+        &["MinimOS"],
+        "as its publisher states",
+        "MinimOS security advisories, Minimus"
+    ),
+    also!(
+        "pypa",
+        "https://github.com/pypa/advisory-database/archive/refs/heads/main.zip",
+        Advisories,
+        &["PyPI"],
+        "CC-BY-4.0",
+        "PyPA advisory database"
+    ),
+    Source {
+        name: "redhat-vex",
+        url: "https://security.access.redhat.com/data/csaf/v2/vex/archive_latest.tar.zst",
+        location: Location::Named("https://security.access.redhat.com/data/csaf/v2/vex/archive_latest.txt"),
+        on_request: true,
+        content: Content::Advisories,
+        ecosystems: &["Red Hat"],
+        has_meta: false,
+        licence: "CC-BY-4.0",
+        attribution: "Red Hat security data",
+    },
+    also!(
+        "rubysec",
+        "https://github.com/rubysec/ruby-advisory-db/archive/refs/heads/master.zip",
+        Advisories,
+        &["RubyGems"],
+        "as its publisher states",
+        "Ruby advisory database"
+    ),
+    also!(
+        "rustsec",
+        "https://github.com/rustsec/advisory-db/archive/refs/heads/main.zip",
+        Advisories,
+        &["crates.io"],
+        "CC0-1.0",
+        "RustSec advisory database"
+    ),
+    also!(
+        "wolfi-secdb",
+        "https://packages.wolfi.dev/os/security.json",
+        Advisories,
+        &["Wolfi"],
+        "as its publisher states",
+        "Wolfi security advisories, Chainguard"
     ),
     nvd!("2002"),
     nvd!("2003"),
@@ -210,6 +413,8 @@ pub const SOURCES: &[Source] = &[
     Source {
         name: "kev",
         url: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+        location: Location::Fixed,
+        on_request: false,
         content: Content::Kev,
         ecosystems: &[],
         has_meta: false,
@@ -219,6 +424,8 @@ pub const SOURCES: &[Source] = &[
     Source {
         name: "epss",
         url: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz",
+        location: Location::Fixed,
+        on_request: false,
         content: Content::Epss,
         ecosystems: &[],
         has_meta: false,

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ::advisories::private;
-use ::advisories::update::{FeedStates, Origin, Outcome, SOURCES, Source, UpdateOptions, Updated, Url, update};
+use ::advisories::update::{
+    FeedStates, Origin, Outcome, SOURCES, Source, Store, UpdateOptions, Updated, Url, standing, update,
+};
 use ::scan::source::{RegistryOptions, http_client};
 use anyhow::Context;
 use formats::printable::printable;
@@ -41,7 +43,7 @@ pub(crate) fn run(arguments: &UpdateArguments) -> Result<u8, Failure> {
         store: &store,
         index: &index,
         origin,
-        feeds: selected(&arguments.feeds)?,
+        feeds: selected(&arguments.feeds, &store)?,
         named: !arguments.feeds.is_empty(),
         accept_shrunk: arguments.accept_shrunk,
         now: Timestamp::now(),
@@ -61,9 +63,9 @@ fn mirror(text: &str) -> Result<Url, Failure> {
     url.with_context(|| format!("`{text}` is no HTTP address")).hint(Some(hint))
 }
 
-fn selected(names: &[String]) -> Result<Vec<&'static Source>, Failure> {
+fn selected(names: &[String], store: &Store) -> Result<Vec<&'static Source>, Failure> {
     if names.is_empty() {
-        return Ok(SOURCES.iter().collect());
+        return Ok(standing(store));
     }
     let named = |name: &String| {
         let hint = "`dogwatch advisories update --list` lists the feeds".to_owned();
@@ -118,7 +120,8 @@ fn listed(states: &FeedStates) -> String {
     let width = SOURCES.iter().map(|source| source.name.len()).max().unwrap_or(0);
     for source in SOURCES {
         let fetched = states.feeds.get(source.name).and_then(|state| state.fetched_at);
-        let fetched = fetched.map_or("never fetched".into(), |at| format!("fetched {at:.0}"));
+        let never = if source.on_request { "fetched on request" } else { "never fetched" };
+        let fetched = fetched.map_or(never.into(), |at| format!("fetched {at:.0}"));
         let what = match source.ecosystems {
             [] => source.content.words().to_owned(),
             ecosystems => ecosystems.join(", "),
