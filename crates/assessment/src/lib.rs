@@ -8,6 +8,7 @@
 //! [`comparison::compare`] says what is new since another report.
 
 pub mod coverage;
+pub mod edit;
 pub mod matching;
 pub mod vulnerability;
 mod fix;

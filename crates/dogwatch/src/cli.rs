@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Repo(Box<ScanArguments>),
     /// Writes the bill of materials of a target.
     Sbom(SbomArguments),
+    /// Makes a patch of the least upgrades that satisfy policy, for a source tree.
+    Fix(FixArguments),
     /// Builds and asks the index of vulnerability knowledge.
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
@@ -114,6 +116,34 @@ pub(crate) struct SourceArguments {
     pub(crate) rate: Option<f64>,
 }
 
+/// What is judged by.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JudgeArguments {
+    /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) index: Option<PathBuf>,
+    /// An OSV file of your own, or a directory of them: asked beside the index. May be repeated.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) advisories: Vec<PathBuf>,
+    /// Policies to judge by [default: the built-in ones]. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// Exceptions from policy: who, why, what, until when. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exceptions: Vec<PathBuf>,
+    /// What others say about findings: a VEX document (OpenVEX, CSAF, CycloneDX) or a directory of them. May be repeated.
+    ///
+    /// A finding that is said to be `fixed` or `not_affected` stays in the report, with who says so, and policies do not count it.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) vex: Vec<PathBuf>,
+    /// Fail for findings of this severity and above, in place of the built-in policies.
+    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    pub(crate) fail_on: Option<Severity>,
+    /// Whose scores to prefer, in order: `NVD`, `CISA-ADP`, … .
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) scorer: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ScanArguments {
     /// Images that Docker, Podman or containerd has here, else in their registry; or `docker:REF`, `podman:REF`,
@@ -136,23 +166,8 @@ pub(crate) struct ScanArguments {
     pub(crate) max_tags: Option<usize>,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
-    /// The advisory index to judge with [default: the user's, else the snapshot that ships with this program].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) index: Option<PathBuf>,
-    /// An OSV file of your own, or a directory of them: asked beside the index. May be repeated.
-    #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) advisories: Vec<PathBuf>,
-    /// Policies to judge by [default: the built-in ones]. May be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Vec<PathBuf>,
-    /// Exceptions from policy: who, why, what, until when. May be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) exceptions: Vec<PathBuf>,
-    /// What others say about findings: a VEX document (OpenVEX, CSAF, CycloneDX) or a directory of them. May be repeated.
-    ///
-    /// A finding that is said to be `fixed` or `not_affected` stays in the report, with who says so, and policies do not count it.
-    #[arg(long, value_name = "FILE|DIR")]
-    pub(crate) vex: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArguments,
     /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: table].
     ///
     /// `{name}` in a file's name stands for the target's; without it, several targets share a file (JSON: a line each).
@@ -182,15 +197,9 @@ pub(crate) struct ScanArguments {
     /// Show and count only what has a published fix.
     #[arg(long, visible_alias = "only-fixed")]
     pub(crate) ignore_unfixed: bool,
-    /// Fail for findings of this severity and above, in place of the built-in policies.
-    #[arg(long, value_name = "LEVEL", value_parser = severity)]
-    pub(crate) fail_on: Option<Severity>,
     /// The exit code when policy says no; 0 reports without failing.
     #[arg(long, value_name = "CODE")]
     pub(crate) exit_code: Option<u8>,
-    /// Whose scores to prefer, in order: `NVD`, `CISA-ADP`, … .
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) scorer: Vec<String>,
     /// List everything in the table instead of cutting long lists.
     #[arg(long)]
     pub(crate) all: bool,
@@ -198,6 +207,26 @@ pub(crate) struct ScanArguments {
     pub(crate) foreign_output: ForeignOutput,
     #[command(flatten)]
     pub(crate) foreign: ForeignScan,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FixArguments {
+    /// The source tree: `DIR`, `dir:DIR`, or `git:DIR` for what git does not ignore in it.
+    #[arg(value_name = "DIR")]
+    pub(crate) target: String,
+    /// Change the files instead of printing a patch.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Change files also where git has uncommitted changes of them.
+    #[arg(long, requires = "write")]
+    pub(crate) force: bool,
+    /// Also replace a base image in the `FROM` lines of all Dockerfiles of the tree. May be repeated.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) base: Vec<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArguments,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ pub(crate) mod advisories;
 pub(crate) mod bases;
 pub(crate) mod cache;
 pub(crate) mod config;
+pub(crate) mod fix;
+mod judge;
 pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod sbom;

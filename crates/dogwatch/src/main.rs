@@ -1,6 +1,6 @@
 //! The `dogwatch` command: parses, wires, prints, exits.
 //!
-//! Exit codes everywhere: 0 passed, 1 a policy said no, 2 could not tell. Data goes to stdout, talk to stderr.
+//! Exit codes everywhere: 0 passed, 1 a policy said no, 2 could not tell; 3, of `fix` alone: something is left by hand. Data goes to stdout, talk to stderr.
 
 mod cli;
 mod commands;
@@ -47,6 +47,7 @@ fn run(cli: Cli) -> Result<u8, console::Failure> {
         }
         Command::Fs(arguments) => commands::scan::run(foreign::with_prefix("dir", arguments)),
         Command::Repo(arguments) => commands::scan::run(foreign::with_prefix("git", arguments)),
+        Command::Fix(arguments) => commands::fix::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::run(arguments),
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),

@@ -10,7 +10,7 @@ use formats::json;
 use formats::printable::printable;
 use model::verdict::{Action, Outcome, Verdict};
 
-use super::scan::borrowed;
+use super::judge::borrowed;
 use super::{mistakes, texts};
 use crate::cli::PolicyCommand;
 use crate::console::{COULD_NOT_TELL, Failure, Hint, note, write};

@@ -2,7 +2,6 @@
 
 mod documents;
 mod in_order;
-mod judge;
 mod patterns;
 mod several;
 
@@ -21,13 +20,11 @@ use model::report::ScanReport;
 use model::verdict::Outcome;
 
 use crate::cli::ScanArguments;
+use crate::commands::judge::Judge;
 use crate::commands::targets::{self, Named, Targets};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, note, progress, write};
 use crate::{foreign, talk};
 use documents::Documents;
-use judge::Judge;
-
-pub(super) use judge::borrowed;
 
 /// Scans, prints, and returns the exit code.
 pub(crate) fn run(mut arguments: Box<ScanArguments>) -> Result<u8, Failure> {
@@ -40,7 +37,7 @@ pub(crate) fn run(mut arguments: Box<ScanArguments>) -> Result<u8, Failure> {
         // A target that cannot be meant is refused before anything is opened.
         super::target(&named.text, &arguments.source)?;
     }
-    let judge = (!arguments.inventory_only).then(|| Judge::load(&arguments)).transpose()?;
+    let judge = (!arguments.inventory_only).then(|| Judge::of_scan(&arguments)).transpose()?;
     if let Some(judge) = &judge {
         talk::advisories(judge.as_of()?);
     }

@@ -100,6 +100,40 @@ pub(crate) fn contents(root: &Path) -> Result<Contents, GitError> {
     Ok(contents)
 }
 
+/// Which of these files, in the working tree at `root` or above it, are not as its commit has them: changed, or never
+/// committed. None where there is no working tree.
+pub fn uncommitted<'a>(
+    root: &Path,
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Result<Option<Vec<&'a str>>, GitError> {
+    let failed = |source| GitError::File { path: root.to_owned(), source };
+    let root = root.canonicalize().map_err(failed)?;
+    let Some(top) = root.ancestors().find(|directory| directory.join(".git").exists()) else { return Ok(None) };
+    let directories = Directories::of(top)?;
+    if directories.commit.is_none() {
+        return Ok(Some(paths.into_iter().collect()));
+    }
+    let scratch = directories.stand_in()?;
+    let mut uncommitted = Vec::new();
+    for path in paths {
+        // Git is started at the top.
+        let from_top = root.join(path);
+        let mut command = directories.command(top, &scratch);
+        command.args(["ls-files", "-z", "--cached", "--"]).arg(from_top.strip_prefix(top).unwrap_or(&from_top));
+        let subject = path.to_owned();
+        let known =
+            run(&mut command, "ls-files", &subject, scratch.path(), TIME_MAX)?.successful("ls-files", &subject)?;
+        let mut command = directories.command(top, &scratch);
+        command.args(["diff-index", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--"]);
+        command.arg(from_top.strip_prefix(top).unwrap_or(&from_top));
+        let same = run(&mut command, "diff-index", &subject, scratch.path(), TIME_MAX)?.code == Some(0);
+        if known.is_empty() || !same {
+            uncommitted.push(path);
+        }
+    }
+    Ok(Some(uncommitted))
+}
+
 /// Fetches the newest commit of a repository, without history, into a directory that is gone when dropped.
 pub(crate) fn clone(url: &GitUrl, near: &Path) -> Result<TempDir, GitError> {
     let failed = |source| GitError::File { path: near.to_owned(), source };

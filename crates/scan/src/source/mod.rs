@@ -40,7 +40,7 @@ pub use document::Descriptor;
 pub use engine::Located;
 pub(crate) use engine::names;
 pub use error::SourceError;
-pub use git::GitError;
+pub use git::{GitError, uncommitted};
 pub use platform::{Platform, PlatformError};
 pub use registry::{
     ArtifactFile, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact, RegistryError,

@@ -7,7 +7,7 @@ use assessment::vulnerability::AssessOptions;
 use model::Timestamp;
 use model::report::ScanReport;
 
-use crate::cli::ScanArguments;
+use crate::cli::{JudgeArguments, ScanArguments};
 use crate::commands;
 use crate::console::{Failure, note};
 
@@ -23,10 +23,21 @@ pub(super) struct Judge {
 }
 
 impl Judge {
+    /// For `scan`, which can hide findings.
+    pub(super) fn of_scan(arguments: &ScanArguments) -> Result<Self, Failure> {
+        let flags = Flags {
+            severity: arguments.severity.clone(),
+            only_fixed: arguments.ignore_unfixed,
+            fail_on: arguments.judge.fail_on,
+            exit_code: arguments.exit_code.map(i32::from),
+        };
+        Self::load(&arguments.judge, &flags, arguments.source.no_cache)
+    }
+
     /// Opens the index, and reads the user's own advisories, policies and exceptions.
-    pub(super) fn load(arguments: &ScanArguments) -> Result<Self, Failure> {
+    pub(super) fn load(arguments: &JudgeArguments, flags: &Flags, no_cache: bool) -> Result<Self, Failure> {
         let index = commands::index(arguments.index.as_deref())?;
-        let private = commands::private_index(&arguments.advisories, arguments.source.no_cache)?;
+        let private = commands::private_index(&arguments.advisories, no_cache)?;
         let policy_files = commands::texts(&arguments.policy)?;
         let exception_files = commands::texts(&arguments.exceptions)?;
         let named = (!policy_files.is_empty())
@@ -36,13 +47,7 @@ impl Judge {
         let exceptions = Exceptions::load(borrowed(&exception_files)).map_err(|errors| commands::mistakes(&errors))?;
         let vex = vex::load(&arguments.vex).map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
         vex.notes.iter().for_each(|sentence| note(sentence));
-        let flags = Flags {
-            severity: arguments.severity.clone(),
-            only_fixed: arguments.ignore_unfixed,
-            fail_on: arguments.fail_on,
-            exit_code: arguments.exit_code.map(i32::from),
-        };
-        let rules = PolicySet::from_flags(&flags, named)?;
+        let rules = PolicySet::from_flags(flags, named)?;
         let assess = AssessOptions { scorers: arguments.scorer.clone() };
         Ok(Self { index, private, assess, rules, exceptions, vex, now: Timestamp::now() })
     }
@@ -74,6 +79,6 @@ impl Judge {
 }
 
 /// Names and texts as loaders want them.
-pub(in crate::commands) fn borrowed(files: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn borrowed(files: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
 }
