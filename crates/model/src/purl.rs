@@ -204,14 +204,15 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Reads a package URL, leniently. A subpath is dropped, unknown qualifiers are not looked at.
+/// Reads a package URL, leniently. A subpath is dropped unless it is the end of a Go module's path; unknown
+/// qualifiers are not looked at.
 pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     let error = |reason| PurlError { text: text.chars().take(200).collect(), reason };
     let rest = match text.split_at_checked(4) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("pkg:") => rest.trim_start_matches('/'),
         _ => return Err(error("it does not begin with `pkg:`")),
     };
-    let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+    let (rest, subpath) = rest.split_once('#').unwrap_or((rest, ""));
     let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
     let (kind, path) = rest.split_once('/').ok_or_else(|| error("it has no name after the type"))?;
     if !kind.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -223,7 +224,11 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     let (path, version) = split_version(path);
     let decoded = |part: &str| decode(part).ok_or_else(|| error("a percent-encoding is not UTF-8"));
     let mut segments = Vec::new();
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+    // Syft writes `github.com/redis/go-redis/v9` as `…/go-redis@v9.7.0#v9`: after three parts of a module's path the rest of
+    // it. After fewer it is a package within the module, as the specification has it.
+    let of_module = kind == PackageType::Golang && path.matches('/').count() == 2;
+    let rest_of_module = subpath.split('/').filter(|_| of_module);
+    for segment in path.split('/').chain(rest_of_module).filter(|segment| !segment.is_empty()) {
         segments.push(decoded(segment)?);
     }
     let Some(name) = segments.pop().filter(|name| !name.is_empty()) else {

@@ -92,6 +92,9 @@ fn purls_of_other_tools_are_understood() {
             "pkg:bitnami/wordpress@6.2.0?arch=arm64&distro=debian-12",
             "pkg:maven/commons-io@2.11",
             "pkg:generic/a%2Fb@1",
+            // Syft, of modules whose path has more than three parts; and the specification's example of a package in a module
+            "pkg:golang/github.com/redis/go-redis@v9.7.0#v9",
+            "pkg:golang/google.golang.org/genproto@v1.2.0#googleapis/api",
         ],
         expect![[r#"
             deb | libc6 | 2.36-9+deb12u4 | amd64 | debian 12  | from glibc 2.36-9+deb12u4
@@ -146,6 +149,10 @@ fn purls_of_other_tools_are_understood() {
             maven | commons-io | 2.11
             generic | a/b | 1
                 pkg:generic/a/b@1
+            golang | github.com/redis/go-redis/v9 | v9.7.0
+                pkg:golang/github.com/redis/go-redis/v9@v9.7.0
+            golang | google.golang.org/genproto | v1.2.0
+                pkg:golang/google.golang.org/genproto@v1.2.0
         "#]],
     );
 }

@@ -9,6 +9,7 @@ use model::package::PackageType;
 
 use super::Draft;
 use super::owners::{self, Owners};
+use crate::fact::PackageFact;
 
 /// Adds claims to what was found.
 ///
@@ -32,6 +33,10 @@ pub(super) fn join(
             by_owner.insert(owners::key(&draft.fact), index);
         }
     }
+    // A document that states no version says nothing that is not known, where some version was found.
+    let found: HashSet<_> = drafts.iter().map(|draft| named(&draft.fact)).collect();
+    let claims =
+        claims.into_iter().filter(|claim| !claim.fact.version.is_empty() || !found.contains(&named(&claim.fact)));
     let mut foreign = Foreign::default();
     let mut extended = BTreeSet::new();
     for claim in claims {
@@ -69,14 +74,18 @@ fn is_foreign(claim: &Draft, distro: Option<&Distro>) -> bool {
 /// What makes a claim the same as something found. Of Perl's distributions not every source tells the author, which
 /// stands before the name.
 fn key(draft: &Draft) -> (PackageType, String, String) {
-    let fact = &draft.fact;
+    let (kind, name) = named(&draft.fact);
+    (kind, name, draft.fact.version.clone())
+}
+
+fn named(fact: &PackageFact) -> (PackageType, String) {
     let name = match &fact.kind {
         PackageType::PyPi => normalise_name("PyPI", &fact.name),
         PackageType::Composer | PackageType::NuGet => fact.name.to_lowercase(),
         PackageType::Other(kind) if kind == "cpan" => fact.name.rsplit('/').next().unwrap_or(&fact.name).to_owned(),
         _ => fact.name.clone(),
     };
-    (fact.kind.clone(), name, fact.version.clone())
+    (fact.kind.clone(), name)
 }
 
 impl Draft {

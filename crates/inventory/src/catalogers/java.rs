@@ -21,7 +21,7 @@ mod identity;
 mod manifest;
 
 /// Java archives by name.
-pub(super) const CATALOGER: Cataloger = Cataloger { name: "java", version: 1, scope: Scope::Installed, wants, parse };
+pub(super) const CATALOGER: Cataloger = Cataloger { name: "java", version: 2, scope: Scope::Installed, wants, parse };
 
 /// Run times load an archive in an archive in an archive (ear, war, jar) at most; a shaded jar may be one more.
 const NESTING_MAX: usize = 8;

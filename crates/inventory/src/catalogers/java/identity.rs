@@ -220,7 +220,10 @@ impl<'a> FileName<'a> {
             let at = stem.rfind(version)?;
             let artifact = stem[..at].strip_suffix('-')?;
             let end = at + version.len();
-            (end == stem.len() || stem[end..].starts_with('-')).then_some((artifact, &stem[at..end]))
+            // `jaxb-impl-2.2.3-1` was built again: what goes on with a number is still the version.
+            let goes_on = stem[end..].strip_prefix('-').is_some_and(starts_with_digit);
+            let ends = end == stem.len() || stem[end..].starts_with('-');
+            (ends && !goes_on).then_some((artifact, &stem[at..end]))
         });
         match stated.or_else(|| split_version(stem)) {
             Some((artifact, version)) => Self { stem, artifact, version: Some(version) },
@@ -361,6 +364,11 @@ mod tests {
         check("lib/widget-2.0.jar", &bundle("com.acme.widget"), &["com.acme.widget:widget 2.0"]);
         check("lib/widget-2.0.jar", &bundle("something"), &["org.vendor:widget 2.0"]);
         check("lib/widget-2.0.jar", &[("implementation-vendor-id", "org.apache")], &["widget 2.0"]);
+        check(
+            "lib/jaxb-impl-2.2.3-1.jar",
+            &[("implementation-version", "2.2.3"), ("implementation-vendor-id", "com.sun")],
+            &["com.sun.xml.bind:jaxb-impl 2.2.3-1"],
+        );
         check("lib/okhttp-4.9.0.jar", &[], &["com.squareup.okhttp3:okhttp 4.9.0"]);
         check("root/.m2/repository/org/acme/tool/1.2/tool-1.2.jar", &[], &["org.acme:tool 1.2"]);
         check(
