@@ -214,7 +214,6 @@ fn go_does_what_the_fix_says() {
     let user = User::new();
     let main =
         "package main\n\nimport \"golang.org/x/net/html\"\n\nfunc main() { println(html.EscapeString(\"a\")) }\n";
-    let module = "module shop.example/shop\n\ngo 1.18\n\nrequire golang.org/x/net v0.3.5\n";
     let lock = "go mod init shop.example/shop && go get golang.org/x/net@v0.7.0 && go mod tidy";
     let Some(directory) = locked(&user, "shop", &[("main.go", main)], lock) else {
         return;

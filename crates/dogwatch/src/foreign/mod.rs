@@ -102,7 +102,7 @@ pub(crate) fn adopt(scan: &mut ScanArguments) -> Result<(), Failure> {
     let foreign = std::mem::take(&mut scan.foreign);
     if let Some(text) = foreign.f {
         match Severity::parse(&text) {
-            Some(level) => scan.fail_on = Some(level),
+            Some(level) => scan.judge.fail_on = Some(level),
             None => scan.foreign_output.format = Some(format(&text)?),
         }
     }

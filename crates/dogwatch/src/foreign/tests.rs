@@ -61,7 +61,7 @@ fn every_flag_that_means_something_else_is_refused_with_its_hint() {
     assert_eq!(hint(&error), None);
 }
 
-/// Lines from the documentation of Trivy 0.58, Grype 0.87 and OSV-Scanner 1.9 with the program's name exchanged.
+/// Lines as users of Trivy, Grype and OSV-Scanner write them, with the program's name exchanged.
 #[test]
 fn others_command_lines_mean_here_what_they_mean_there() {
     for (line, targets) in [
@@ -91,7 +91,7 @@ fn others_command_lines_mean_here_what_they_mean_there() {
     }
     let scan = adopted("dogwatch image -s HIGH,CRITICAL x");
     assert_eq!(scan.severity, [Severity::High, Severity::Critical]);
-    assert_eq!(adopted("dogwatch scan x -f high").fail_on, Some(Severity::High));
+    assert_eq!(adopted("dogwatch scan x -f high").judge.fail_on, Some(Severity::High));
     assert!(adopt(&mut parse(&["dogwatch", "scan", "x", "-s", "all-layers"]).unwrap()).is_err());
     assert!(adopt(&mut parse(&["dogwatch", "scan", "x", "--from", "singularity"]).unwrap()).is_err());
     assert!(parse(&["dogwatch", "scan"]).is_err(), "nothing to scan");
