@@ -181,8 +181,8 @@ fn renew(
 struct Arrived {
     from: String,
     validators: Validators,
-    /// SHA-256 that its host states for it, in hex.
-    stated: Option<String>,
+    /// SHA-256 that its host and its repository state for it, in hex: who, what.
+    stated: Vec<(&'static str, String)>,
     /// SHA-256 that its publisher states for the text before compression, in hex.
     stated_text: Option<String>,
 }
@@ -220,6 +220,9 @@ fn get(
         };
     let stated = stated_sha256.and_then(|sum| STANDARD.decode(sum).ok());
     let stated = stated.map(|sum| sum.iter().map(|byte| format!("{byte:02x}")).collect());
+    let by_host = stated.map(|sum| ("its `Repr-Digest`", sum));
+    let by_repository = stated_by_repository.map(|sum| ("its repository", sum));
+    let stated = by_host.into_iter().chain(by_repository).collect();
     let mut stated_text = None;
     if let Some(meta) = source.meta_path() {
         let meta = match mirror {
@@ -232,7 +235,7 @@ fn get(
         let text = fetcher.text(&meta, &candidate.with_extension("meta")).map_err(failed)?;
         stated_text = text.as_deref().and_then(verify::sum_in_meta);
     }
-    Ok(Some(Arrived { from, validators, stated: stated.or(stated_by_repository), stated_text }))
+    Ok(Some(Arrived { from, validators, stated, stated_text }))
 }
 
 fn copy(directory: &Path, source: &Source, candidate: &Path) -> Result<Arrived, FeedError> {
@@ -255,7 +258,7 @@ fn copy(directory: &Path, source: &Source, candidate: &Path) -> Result<Arrived, 
     fs::copy(&path, candidate).map_err(failed)?;
     let meta = source.meta_path().and_then(|meta| fs::read_to_string(directory.join(meta)).ok());
     let stated_text = meta.as_deref().and_then(verify::sum_in_meta);
-    Ok(Arrived { from, validators: Validators::default(), stated: None, stated_text })
+    Ok(Arrived { from, validators: Validators::default(), stated: Vec::new(), stated_text })
 }
 
 /// `MIRROR/HOST/PATH`, keeping the mirror's query (a token, for those that want one there).
@@ -278,8 +281,8 @@ fn check(
     sums: &Sums,
 ) -> Result<(String, Option<verify::Seen>), FeedError> {
     let sum = verify::sha256(candidate).map_err(|source| FeedError::File { path: candidate.to_owned(), source })?;
-    if let Some(stated) = &arrived.stated {
-        verify::same_sum("its `Repr-Digest` or its repository", stated, &sum)?;
+    for (who, stated) in &arrived.stated {
+        verify::same_sum(who, stated, &sum)?;
     }
     match sums {
         Ok(None) => {}
