@@ -465,6 +465,28 @@ const CONDITIONS: &[&str] = &[
 ];
 const EXCEPTION: &str = "version: 1\nid: EX-1\nwho: someone\nwhy: a reason\nuntil: 2027-01-01\nscope:\n  vulnerabilities: [CVE-2021-44228]\n  packages: [\"pkg:npm/*\"]\naccepted_at:\n  severity: high\n";
 
+const MANIFESTS: &[&str] = &[
+    "a==1.0.0 \\\n  --hash=sha256:00\nb\n",
+    "{\"dependencies\": {\"a\": \"^1.0.0\"}}",
+    "[dependencies]\na = { version = \"1.0.0\" }\n",
+    "ARG B=a:1.0.0\nFROM --platform=x ${B} AS c\nRUN <<E\nFROM a:1.0.0\nE\n",
+];
+
+/// An edit is refused or keeps the number of lines, so that a patch can be made of it.
+fn manifest_edit(bytes: &[u8]) {
+    use assessment::edit::{Manifest, Upgrade, diff::unified, dockerfile::replace_base};
+    let text = text(bytes);
+    let names = [("a", "1.0.0"), ("golang.org/x/net", "0.7.0"), ("junit:junit", "4.12"), ("flask", "2.2.5")];
+    for (name, from) in names {
+        let upgrade = Upgrade { name, from, to: "9.9.9" };
+        for file in ["Cargo.toml", "go.mod", "package.json", "pom.xml", "pyproject.toml", "requirements.txt"] {
+            let edited = Manifest::of(file).map(|manifest| manifest.edit(&text, &[upgrade]).0);
+            drop(edited.map(|edited| unified(file, &text, &edited)));
+        }
+    }
+    drop(replace_base(&text, "a:1.0.0", "a:2").map(|edited| unified("Dockerfile", &text, &edited)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -490,26 +512,4 @@ mod tests {
         assert_eq!(bytes, before, "sealing a sound index changes nothing");
         fs::remove_file(path).expect("ours");
     }
-}
-
-const MANIFESTS: &[&str] = &[
-    "a==1.0.0 \\\n  --hash=sha256:00\nb\n",
-    "{\"dependencies\": {\"a\": \"^1.0.0\"}}",
-    "[dependencies]\na = { version = \"1.0.0\" }\n",
-    "ARG B=a:1.0.0\nFROM --platform=x ${B} AS c\nRUN <<E\nFROM a:1.0.0\nE\n",
-];
-
-/// An edit is refused or keeps the number of lines, so that a patch can be made of it.
-fn manifest_edit(bytes: &[u8]) {
-    use assessment::edit::{Manifest, Upgrade, diff::unified, dockerfile::replace_base};
-    let text = text(bytes);
-    let names = [("a", "1.0.0"), ("golang.org/x/net", "0.7.0"), ("junit:junit", "4.12"), ("flask", "2.2.5")];
-    for (name, from) in names {
-        let upgrade = Upgrade { name, from, to: "9.9.9" };
-        for file in ["Cargo.toml", "go.mod", "package.json", "pom.xml", "pyproject.toml", "requirements.txt"] {
-            let edited = Manifest::of(file).map(|manifest| manifest.edit(&text, &[upgrade]).0);
-            drop(edited.map(|edited| unified(file, &text, &edited)));
-        }
-    }
-    drop(replace_base(&text, "a:1.0.0", "a:2").map(|edited| unified("Dockerfile", &text, &edited)));
 }
