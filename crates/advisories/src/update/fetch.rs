@@ -211,6 +211,14 @@ impl Fetcher<'_> {
         }
     }
 
+    /// The same of a list; storage that may not be listed answers 403 for what is not there.
+    pub(super) fn list(&self, url: &Url, scratch: &Path) -> Result<Option<String>, FetchError> {
+        match self.text(url, scratch) {
+            Err(FetchError::Status { status: 403, .. }) => Ok(None),
+            other => other,
+        }
+    }
+
     fn attempt(
         &self,
         url: &Url,
@@ -312,6 +320,11 @@ fn stated_sha256(headers: &HeaderMap) -> Option<String> {
     let digest = headers.get("repr-digest")?.to_str().ok()?;
     let value = digest.split(',').find_map(|part| part.trim().strip_prefix("sha-256=:"))?;
     value.strip_suffix(':').map(str::to_owned)
+}
+
+/// An address without name, password and query, which may hold a secret.
+pub(super) fn shown(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), host_of(url), url.path())
 }
 
 /// Host and port of an address: the rest may hold a secret.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use reqwest::Url;
 
-use super::fetch::{FetchError, Fetcher, host_of};
+use super::fetch::{Fetcher, host_of, shown};
 use super::refresh::FeedError;
 use super::sources::{Location, Source};
 use crate::feeds::xml;
@@ -56,12 +56,7 @@ fn is_beside(url: &Url, base: &Url) -> bool {
 }
 
 fn text(fetcher: Fetcher<'_>, url: &Url, scratch: &Path) -> Result<Option<String>, FeedError> {
-    let from = format!("{}://{}{}", url.scheme(), host_of(url), url.path());
-    match fetcher.text(url, scratch) {
-        // Storage that may not be listed says so of what is not there.
-        Err(FetchError::Status { status: 403, .. }) => Ok(None),
-        other => other.map_err(|source| FeedError::Fetch { from, source }),
-    }
+    fetcher.list(url, scratch).map_err(|source| FeedError::Fetch { from: shown(url), source })
 }
 
 fn text_of(fetcher: Fetcher<'_>, url: &Url, scratch: &Path) -> Result<String, FeedError> {

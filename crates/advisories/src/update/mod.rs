@@ -3,8 +3,8 @@
 //! Each feed stands alone: one that fails, or comes with far fewer records than before, leaves its last good copy in force
 //! and says so; the others go on. The index is replaced at the end, whole, when anything changed.
 //!
-//! Reading order: [`sources`] names the feeds; [`locate`] finds one that moves, [`fetch`] gets it; [`verify`] decides whether it is the feed; [`store`] is
-//! where all that is kept.
+//! Reading order: [`sources`] names the feeds; [`locate`] finds one that moves, [`fetch`] gets it; [`verify`] decides whether
+//! it is the feed; [`store`] is where all that is kept.
 //!
 //! **Never:** a publisher's file is unpacked to disk. It is kept as it came and read where it lies, so no path in an archive
 //! means anything here.
@@ -229,11 +229,13 @@ fn manifest(states: &FeedStates) -> Manifest {
     let files = states.feeds.iter().filter_map(|(name, state)| {
         let source = Source::named(name)?;
         // One repository is not all of a distribution.
-        let note = matches!(source.location, Location::Repository(_)).then_some(ONE_REPOSITORY);
-        let state_of_it = if note.is_some() { CoverageState::Partial } else { CoverageState::Complete };
+        let (extent, note) = match source.location {
+            Location::Repository(_) => (CoverageState::Partial, Some(ONE_REPOSITORY)),
+            Location::Fixed | Location::Named(_) => (CoverageState::Complete, None),
+        };
         let known = |ecosystem: &&str| ManifestEcosystem {
             ecosystem: (*ecosystem).to_owned(),
-            state: state_of_it,
+            state: extent,
             note: note.map(Into::into),
         };
         Some(ManifestFile {

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 
-use super::fetch::{FetchError, Fetched, Fetcher, Validators, host_of};
+use super::fetch::{FetchError, Fetched, Fetcher, Validators, shown};
 use super::locate::{Place, locate};
 use super::sources::Location;
 use super::store::{FeedState, Trouble};
@@ -94,11 +94,8 @@ pub(super) fn listed_sums(options: &UpdateOptions<'_>) -> Sums {
         Origin::Network { client, mirror: Some(mirror), retry_pause } => {
             let fetcher = Fetcher { client, retry_pause };
             let url = below(mirror, SUMS).map_err(|error| error.to_string())?;
-            match fetcher.text(&url, &options.store.partial().join(SUMS)) {
-                // Storage that may not be listed says so of what is not there.
-                Err(FetchError::Status { status: 403, .. }) => Ok(None),
-                other => other.map_err(|error| crate::build::whole(&error)),
-            }
+            let list = fetcher.list(&url, &options.store.partial().join(SUMS));
+            list.map_err(|error| crate::build::whole(&error))
         }
         Origin::Directory(directory) => match fs::read_to_string(directory.join(SUMS)) {
             Ok(text) => Ok(Some(text)),
@@ -194,7 +191,6 @@ fn get(
     state: &FeedState,
     candidate: &Path,
 ) -> Result<Option<Arrived>, FeedError> {
-    let nothing = Validators::default();
     let (client, mirror, retry_pause) = match options.origin {
         Origin::Directory(directory) => return copy(directory, source, candidate).map(Some),
         Origin::Network { client, mirror, retry_pause } => (client, mirror, retry_pause),
@@ -205,16 +201,16 @@ fn get(
         None => Url::parse(address).map_err(|_| FeedError::Address(address.into())),
     };
     let Place { url, stated: stated_by_repository } = locate(fetcher, source, &at, &candidate.with_extension("list"))?;
-    let from = format!("{}://{}{}", url.scheme(), host_of(&url), url.path());
+    let from = shown(&url);
     // What tells states of one address apart says nothing of another's.
     let same = state.fetched_at.is_some() && (source.location == Location::Fixed || state.from == from);
-    let known = if same { &state.validators } else { &nothing };
+    let known = if same { state.validators.clone() } else { Validators::default() };
     let failed = |error: FetchError| match error.is_absence() {
         true => FeedError::Absent { from: from.clone() },
         false => FeedError::Fetch { from: from.clone(), source: error },
     };
     let (validators, stated_sha256) =
-        match fetcher.fetch(&url, known, candidate, source.content.bytes_max()).map_err(failed)? {
+        match fetcher.fetch(&url, &known, candidate, source.content.bytes_max()).map_err(failed)? {
             Fetched::Unchanged => return Ok(None),
             Fetched::Whole { validators, stated_sha256 } => (validators, stated_sha256),
         };
@@ -225,14 +221,8 @@ fn get(
     let stated = by_host.into_iter().chain(by_repository).collect();
     let mut stated_text = None;
     if let Some(meta) = source.meta_path() {
-        let meta = match mirror {
-            Some(mirror) => below(mirror, &meta)?,
-            None => url
-                .join(&format!("/{}", meta.split_once('/').map_or("", |(_, path)| path)))
-                .map_err(|_| FeedError::Address(meta.clone()))?,
-        };
         // A mirror may have the feed without it, and a list of its own instead.
-        let text = fetcher.text(&meta, &candidate.with_extension("meta")).map_err(failed)?;
+        let text = fetcher.text(&at(&format!("https://{meta}"))?, &candidate.with_extension("meta")).map_err(failed)?;
         stated_text = text.as_deref().and_then(verify::sum_in_meta);
     }
     Ok(Some(Arrived { from, validators, stated, stated_text }))

@@ -108,19 +108,29 @@ impl Source {
     }
 }
 
+/// What most feeds have in common.
+const FEED: Source = Source {
+    name: "",
+    url: "",
+    location: Location::Fixed,
+    on_request: false,
+    content: Content::Advisories,
+    ecosystems: &[],
+    has_meta: false,
+    licence: "as its publisher states",
+    attribution: "",
+};
+
 /// One ecosystem as OSV exports it. See <https://google.github.io/osv.dev/data/>, also for each publisher's terms.
 macro_rules! osv {
     ($name:literal, $directory:literal, $ecosystem:literal, $attribution:literal) => {
         Source {
             name: concat!("osv-", $name),
             url: concat!("https://osv-vulnerabilities.storage.googleapis.com/", $directory, "/all.zip"),
-            location: Location::Fixed,
-            on_request: false,
-            content: Content::Advisories,
             ecosystems: &[$ecosystem],
-            has_meta: false,
             licence: "each publisher's own: https://google.github.io/osv.dev/data/",
             attribution: $attribution,
+            ..FEED
         }
     };
 }
@@ -128,17 +138,7 @@ macro_rules! osv {
 /// A distribution's own publication, where OSV has none.
 macro_rules! own {
     ($name:literal, $url:literal, $ecosystem:literal, $attribution:literal) => {
-        Source {
-            name: $name,
-            url: $url,
-            location: Location::Fixed,
-            on_request: false,
-            content: Content::Advisories,
-            ecosystems: &[$ecosystem],
-            has_meta: false,
-            licence: "as its publisher states",
-            attribution: $attribution,
-        }
+        Source { name: $name, url: $url, ecosystems: &[$ecosystem], attribution: $attribution, ..FEED }
     };
 }
 
@@ -148,13 +148,12 @@ macro_rules! also {
         Source {
             name: $name,
             url: $url,
-            location: Location::Fixed,
             on_request: true,
             content: Content::$content,
             ecosystems: $ecosystems,
-            has_meta: false,
             licence: $licence,
             attribution: $attribution,
+            ..FEED
         }
     };
 }
@@ -180,12 +179,9 @@ macro_rules! amazon {
             name: $name,
             url: concat!("https://cdn.amazonlinux.com/", $repository, "/updateinfo.xml.gz"),
             location: Location::Repository(concat!("https://cdn.amazonlinux.com/", $repository, "/mirror.list")),
-            on_request: false,
-            content: Content::Advisories,
             ecosystems: &["Amazon Linux"],
-            has_meta: false,
-            licence: "as its publisher states",
             attribution: "Amazon Linux security advisories, Amazon Web Services",
+            ..FEED
         }
     };
 }
@@ -196,13 +192,11 @@ macro_rules! nvd {
         Source {
             name: concat!("nvd-", $year),
             url: concat!("https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-", $year, ".json.gz"),
-            location: Location::Fixed,
-            on_request: false,
             content: Content::Facts,
-            ecosystems: &[],
             has_meta: true,
             licence: "public domain",
             attribution: "National Vulnerability Database, NIST; not endorsed or certified by the NVD",
+            ..FEED
         }
     };
 }
@@ -355,11 +349,10 @@ pub const SOURCES: &[Source] = &[
         url: "https://security.access.redhat.com/data/csaf/v2/vex/archive_latest.tar.zst",
         location: Location::Named("https://security.access.redhat.com/data/csaf/v2/vex/archive_latest.txt"),
         on_request: true,
-        content: Content::Advisories,
         ecosystems: &["Red Hat"],
-        has_meta: false,
         licence: "CC-BY-4.0",
         attribution: "Red Hat security data",
+        ..FEED
     },
     also!(
         "rubysec",
@@ -413,24 +406,18 @@ pub const SOURCES: &[Source] = &[
     Source {
         name: "kev",
         url: "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
-        location: Location::Fixed,
-        on_request: false,
         content: Content::Kev,
-        ecosystems: &[],
-        has_meta: false,
         licence: "CC0-1.0",
         attribution: "CISA, Known Exploited Vulnerabilities catalogue",
+        ..FEED
     },
     Source {
         name: "epss",
         url: "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz",
-        location: Location::Fixed,
-        on_request: false,
         content: Content::Epss,
-        ecosystems: &[],
-        has_meta: false,
         licence: "free to use with attribution",
         attribution: "EPSS by FIRST.org, see https://www.first.org/epss",
+        ..FEED
     },
 ];
 
