@@ -126,15 +126,14 @@ impl Manifest {
         if upgrade.to.is_empty() || upgrade.to.len() > VERSION_BYTES_MAX || !upgrade.to.chars().all(is_plain) {
             return Err(Refused::Unwritable);
         }
-        let changes = match self {
+        match self {
             Self::CargoToml => cargo_toml::changes(text, upgrade),
             Self::GoMod => go_mod::changes(text, upgrade),
             Self::PackageJson => package_json::changes(text, upgrade),
             Self::Pom => pom::changes(text, upgrade),
             Self::Pyproject => pyproject::changes(text, upgrade),
             Self::Requirements => requirements::changes(text, upgrade),
-        }?;
-        if changes.is_empty() { Err(Refused::NotNamed) } else { Ok(changes) }
+        }
     }
 
     fn scheme(self) -> Scheme {
@@ -145,6 +144,15 @@ impl Manifest {
             Self::Pom => Scheme::Maven,
             Self::Pyproject | Self::Requirements => Scheme::PyPi,
         }
+    }
+}
+
+/// What an editor found, or why that is nothing.
+fn outcome(changes: Changes, is_named: bool) -> Result<Changes, Refused> {
+    match (changes.is_empty(), is_named) {
+        (false, _) => Ok(changes),
+        (true, true) => Err(Refused::NoVersion),
+        (true, false) => Err(Refused::NotNamed),
     }
 }
 

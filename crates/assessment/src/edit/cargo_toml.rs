@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Bare, Changes, Refused, Upgrade, lines, raised};
+use super::{Bare, Changes, Refused, Upgrade, lines, outcome, raised};
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
     let (mut changes, mut is_named, mut table) = (Changes::new(), false, Table::Other);
@@ -32,7 +32,7 @@ pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refu
             changes.push((start + range.start..start + range.end, new));
         }
     }
-    if changes.is_empty() && is_named { Err(Refused::NoVersion) } else { Ok(changes) }
+    outcome(changes, is_named)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

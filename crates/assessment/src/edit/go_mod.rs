@@ -1,6 +1,6 @@
 //! Go's `go.mod`. Source: Go Modules Reference, "go.mod files".
 
-use super::{Changes, Refused, Upgrade, lines};
+use super::{Changes, Refused, Upgrade, lines, outcome};
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
     let (from, to) = (plain(upgrade.from), plain(upgrade.to));
@@ -41,7 +41,7 @@ pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refu
     if !changes.is_empty() && major(from) != major(to) && !to.ends_with("+incompatible") {
         return Err(Refused::MajorPath);
     }
-    Ok(changes)
+    outcome(changes, false)
 }
 
 fn plain(version: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Bare, Changes, Refused, Upgrade, raised};
+use super::{Bare, Changes, Refused, Upgrade, outcome, raised};
 
 const SECTIONS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependencies"];
 
@@ -10,13 +10,13 @@ const SECTIONS: [&str; 3] = ["dependencies", "devDependencies", "optionalDepende
 const DEPTH_MAX: usize = 64;
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
-    let found = ranges(text, upgrade.name);
-    let is_named = !found.is_empty();
+    let ranges = ranges(text, upgrade.name);
+    let is_named = !ranges.is_empty();
     let change = |range: Range<usize>| {
         raised(&text[range.clone()], upgrade.from, upgrade.to, Bare::Exact).map(|new| (range, new))
     };
-    let changes: Changes = found.into_iter().filter_map(change).collect();
-    if changes.is_empty() && is_named { Err(Refused::NoVersion) } else { Ok(changes) }
+    let changes: Changes = ranges.into_iter().filter_map(change).collect();
+    outcome(changes, is_named)
 }
 
 /// Where the texts stand that the sections give under this name.

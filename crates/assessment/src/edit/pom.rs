@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Changes, Refused, Upgrade};
+use super::{Changes, Refused, Upgrade, outcome};
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
-    let Some((group, artifact)) = upgrade.name.split_once(':') else { return Ok(Changes::new()) };
+    let Some((group, artifact)) = upgrade.name.split_once(':') else { return Err(Refused::NotNamed) };
     let code = blanked(&blanked(text, "<!--", "-->"), "<exclusions>", "</exclusions>");
     let (mut changes, mut is_named) = (Changes::new(), false);
     let dependencies: Vec<Dependency> =
@@ -32,7 +32,7 @@ pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refu
             changes.push((range, upgrade.to.to_owned()));
         }
     }
-    if changes.is_empty() && is_named { Err(Refused::NoVersion) } else { Ok(changes) }
+    outcome(changes, is_named)
 }
 
 /// Whose version, and where it stands.

@@ -2,7 +2,7 @@
 //! "pyproject.toml", "Dependency Groups"; PEP 508.
 
 use super::requirements::{is_of, pinned};
-use super::{Changes, Refused, Upgrade, lines};
+use super::{Changes, Refused, Upgrade, lines, outcome};
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
     let (mut changes, mut is_named) = (Changes::new(), false);
@@ -25,5 +25,5 @@ pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refu
             at = from + length + 1;
         }
     }
-    if changes.is_empty() && is_named { Err(Refused::NoVersion) } else { Ok(changes) }
+    outcome(changes, is_named)
 }

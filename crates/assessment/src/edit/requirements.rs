@@ -1,6 +1,8 @@
 //! pip's requirements files. Source: pip documentation, "Requirements File Format"; PEP 503 for names, PEP 440 for `==`.
 
-use super::{Changes, Refused, Upgrade, lines};
+use model::ecosystem::normalise_name;
+
+use super::{Changes, Refused, Upgrade, lines, outcome};
 
 pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refused> {
     let (mut changes, mut is_named) = (Changes::new(), false);
@@ -25,13 +27,13 @@ pub(super) fn changes(text: &str, upgrade: &Upgrade<'_>) -> Result<Changes, Refu
             changes.push((start + range.start..start + range.end, upgrade.to.to_owned()));
         }
     }
-    if changes.is_empty() && is_named { Err(Refused::NoVersion) } else { Ok(changes) }
+    outcome(changes, is_named)
 }
 
 pub(super) fn is_of(line: &str, name: &str) -> bool {
     let line = line.trim_start();
     let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(line.len());
-    end > 0 && !line.starts_with('-') && normal(&line[..end]) == normal(name)
+    end > 0 && !line.starts_with('-') && normalise_name("PyPI", &line[..end]) == normalise_name("PyPI", name)
 }
 
 /// The only `==` of a line that stands before its comment and marker, and has no second clause beside it.
@@ -45,10 +47,4 @@ pub(super) fn pinned(line: &str) -> Option<std::ops::Range<usize>> {
     let from = operator + 2 + requirement[operator + 2..].len() - requirement[operator + 2..].trim_start().len();
     let length = requirement[from..].find(|c: char| c.is_whitespace() || c == '\\').unwrap_or(end - from);
     Some(from..from + length)
-}
-
-/// PEP 503: case and runs of `-`, `_` and `.` make no difference.
-fn normal(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
