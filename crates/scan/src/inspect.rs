@@ -237,8 +237,8 @@ fn image(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanEr
 
 /// What refers to a registry's image. A registry that does not answer this has still given the image, so the scan goes on.
 fn referrers(target: &Target, artifact: &Artifact, options: &InspectOptions) -> Option<Vec<Referrer>> {
-    let subject =
-        artifact.manifest_digest.as_ref().filter(|_| matches!(target, Target::Registry(_) | Target::Image(_)))?;
+    // A bare name has become the target that it was found as.
+    let subject = artifact.manifest_digest.as_ref().filter(|_| matches!(target, Target::Registry(_)))?;
     let found = source::referrers(target, subject, &options.source).ok()?;
     let kind = |found: &source::Descriptor| found.artifact_type.clone().unwrap_or_else(|| found.media_type.clone());
     Some(found.iter().map(|found| Referrer { digest: found.digest.clone(), kind: kind(found) }).collect())

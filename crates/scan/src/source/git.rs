@@ -117,15 +117,15 @@ pub fn uncommitted<'a>(
     let mut uncommitted = Vec::new();
     for path in paths {
         // Git is started at the top.
-        let from_top = root.join(path);
+        let place = root.join(path);
+        let from_top = place.strip_prefix(top).unwrap_or(&place);
         let mut command = directories.command(top, &scratch);
-        command.args(["ls-files", "-z", "--cached", "--"]).arg(from_top.strip_prefix(top).unwrap_or(&from_top));
+        command.args(["ls-files", "-z", "--cached", "--"]).arg(from_top);
         let subject = path.to_owned();
         let known =
             run(&mut command, "ls-files", &subject, scratch.path(), TIME_MAX)?.successful("ls-files", &subject)?;
         let mut command = directories.command(top, &scratch);
-        command.args(["diff-index", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--"]);
-        command.arg(from_top.strip_prefix(top).unwrap_or(&from_top));
+        command.args(["diff-index", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--"]).arg(from_top);
         let same = run(&mut command, "diff-index", &subject, scratch.path(), TIME_MAX)?.code == Some(0);
         if known.is_empty() || !same {
             uncommitted.push(path);

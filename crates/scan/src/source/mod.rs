@@ -213,14 +213,8 @@ pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, Sourc
         Target::Engine(kind, name) => return engine::identify(*kind, name, options),
         Target::Registry(reference) => registry::identify(reference, options)?,
         Target::DockerArchive(located) | Target::OciArchive(located) => archive::identify(located, options)?,
-        Target::OciDir(_) => open(target, options)?.identity,
-        Target::Dir(_)
-        | Target::File(_)
-        | Target::Git(_)
-        | Target::GitUrl(_)
-        | Target::Host
-        | Target::Sbom(_)
-        | Target::Container(_) => return Err(SourceError::NoLayers { target: target.to_string() }),
+        // Its documents must be read to know it; what holds no layers says so there.
+        _ => open(target, options)?.identity,
     };
     Ok(Known { identity, names: None })
 }
