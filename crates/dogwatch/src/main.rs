@@ -1,6 +1,7 @@
 //! The `dogwatch` command: parses, wires, prints, exits.
 //!
-//! Exit codes everywhere: 0 passed, 1 a policy said no, 2 could not tell; 3, of `fix` alone: something is left by hand. Data goes to stdout, talk to stderr.
+//! Exit codes everywhere: 0 passed, 1 a policy said no, 2 could not tell; 3, of `fix` alone: something is left by hand. Data
+//! goes to stdout, talk to stderr.
 
 mod cli;
 mod commands;

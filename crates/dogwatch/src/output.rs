@@ -84,7 +84,8 @@ impl OutputParser {
         ALL.iter().filter(move |format| !bills_only || format.describes == Describes::Inventory)
     }
 
-    fn read(&self, text: &str) -> Result<Asked, String> {
+    /// Reads one output, else says in words why it is none.
+    pub(crate) fn read(&self, text: &str) -> Result<Asked, String> {
         let (name, file) = text.split_once('=').map_or((text, None), |(name, file)| (name, Some(file)));
         let Some(format) = self.formats().find(|format| format.is_called(name)) else {
             // Names of formats have neither, except where a version stands with them (`cyclonedx-json@1.5`).

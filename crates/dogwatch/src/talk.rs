@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ::scan::progress::{Event, Progress};
 use clap::{Args, ValueEnum};
+use formats::json;
 use formats::printable::printable;
 use indicatif::ProgressBar;
 use model::report::ScanReport;
@@ -146,9 +147,7 @@ fn tell(event: Value) {
 
 /// One line, written at once: several threads tell.
 fn line(event: Value) {
-    let mut text = text(event);
-    text.push('\n');
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text(event).as_bytes());
 }
 
 fn text(event: Value) -> String {
@@ -156,10 +155,7 @@ fn text(event: Value) -> String {
     if let Value::Object(more) = event {
         fields.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
     }
-    // A bare DEL or a C1 control is legal in JSON, and acts on a terminal all the same.
-    let acts = |c: char| c == '\u{7f}' || ('\u{80}'..='\u{9f}').contains(&c);
-    let plain = Value::Object(fields).to_string();
-    plain.chars().map(|c| if acts(c) { format!("\\u{:04x}", c as u32) } else { c.to_string() }).collect()
+    json::line(&fields)
 }
 
 #[cfg(test)]
@@ -169,6 +165,7 @@ mod tests {
     #[test]
     fn a_line_is_one_line_and_says_its_version() {
         let line = text(json!({ "event": "note", "text": "a\nb\u{9b}31m\u{7f}", "hint": null }));
-        assert_eq!(line, r#"{"event":"note","text":"a\nb\u009b31m\u007f","version":1}"#);
+        assert_eq!(line.trim_end(), r#"{"event":"note","text":"a\nb\u009b31m\u007f","version":1}"#);
+        assert!(line.ends_with("}\n"), "{line}");
     }
 }

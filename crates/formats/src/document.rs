@@ -14,7 +14,7 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
 }
 
 /// The same on one line.
-pub(crate) fn line(document: &impl Serialize) -> String {
+pub fn line(document: &impl Serialize) -> String {
     escaped(serde_json::to_string(document))
 }
 

@@ -7,7 +7,8 @@ use model::integrity::IntegrityModel;
 use model::report::{SCAN_REPORT_VERSION, ScanReport};
 use serde::Deserialize;
 
-use crate::document::{line, pretty};
+pub use crate::document::line;
+use crate::document::pretty;
 use crate::several::Unscanned;
 
 /// The report as pretty JSON.

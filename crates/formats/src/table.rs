@@ -1,8 +1,8 @@
 //! The report for people.
 //!
 //! The verdict comes first, then what is wrong (worst first, by package), which policies object, what to do about it,
-//! what a container changed, its attack surface, what is not known, and the counts. Long lists are cut with the number of what is left out; nothing is left out
-//! silently. Colour is written as ANSI styles; the command strips them where nobody wants them.
+//! what a container changed, its attack surface, what is not known, and the counts. Long lists are cut with the number of
+//! what is left out; nothing is left out silently. Colour is written as ANSI styles; the command strips them where nobody wants them.
 
 mod advice;
 mod changes;

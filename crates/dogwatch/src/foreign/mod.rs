@@ -103,7 +103,10 @@ pub(crate) fn adopt(scan: &mut ScanArguments) -> Result<(), Failure> {
     if let Some(text) = foreign.f {
         match Severity::parse(&text) {
             Some(level) => scan.judge.fail_on = Some(level),
-            None => scan.foreign_output.format = Some(format(&text)?),
+            None => {
+                let asked = OutputParser { bills_only: false }.read(&text);
+                scan.foreign_output.format = Some(asked.map_err(anyhow::Error::msg)?);
+            }
         }
     }
     for text in foreign.s.iter().filter(|text| *text != "squashed") {
@@ -119,14 +122,6 @@ pub(crate) fn adopt(scan: &mut ScanArguments) -> Result<(), Failure> {
     scan.targets.extend(foreign.lockfile.iter().map(|text| format!("file:{}", lock_file(text))));
     scan.targets.extend(foreign.bill_of_materials.iter().map(|path| format!("sbom:{}", path.display())));
     Ok(())
-}
-
-fn format(text: &str) -> Result<Asked, Failure> {
-    use clap::builder::TypedValueParser;
-    let parser = OutputParser { bills_only: false };
-    let asked = parser.parse_ref(&Command::new("scan"), None, text.as_ref());
-    let message = |error: clap::Error| anyhow::anyhow!("{}", error.to_string().trim_start_matches("error: ").trim());
-    asked.map_err(|error| message(error).into())
 }
 
 /// The target with the prefix that names this source.
