@@ -204,7 +204,24 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Reads a package URL, leniently. A subpath is dropped unless it is the end of a Go module's path; unknown
+/// Reads a package URL that stands beside a package's name in a document. Where the two name the same Go module, the
+/// name is the document's: it has the whole path, and the letters that some writers of package URLs lower.
+pub fn parse_beside(text: &str, name: &str) -> Result<ParsedPurl, PurlError> {
+    let mut parsed = parse(text)?;
+    if parsed.kind == PackageType::Golang && !parsed.name.eq_ignore_ascii_case(name) {
+        let subpath = text.split_once('#').and_then(|(_, subpath)| decode(subpath)).unwrap_or_default();
+        let whole = format!("{}/{}", parsed.name, subpath.trim_matches('/'));
+        if !whole.eq_ignore_ascii_case(name) {
+            return Ok(parsed);
+        }
+    }
+    if parsed.kind == PackageType::Golang {
+        name.clone_into(&mut parsed.name);
+    }
+    Ok(parsed)
+}
+
+/// Reads a package URL, leniently. A subpath is dropped unless it has the end of a Go module's path; unknown
 /// qualifiers are not looked at.
 pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     let error = |reason| PurlError { text: text.chars().take(200).collect(), reason };
@@ -224,11 +241,11 @@ pub fn parse(text: &str) -> Result<ParsedPurl, PurlError> {
     let (path, version) = split_version(path);
     let decoded = |part: &str| decode(part).ok_or_else(|| error("a percent-encoding is not UTF-8"));
     let mut segments = Vec::new();
-    // Syft writes `github.com/redis/go-redis/v9` as `…/go-redis@v9.7.0#v9`: after three parts of a module's path the rest of
-    // it. After fewer it is a package within the module, as the specification has it.
-    let of_module = kind == PackageType::Golang && path.matches('/').count() == 2;
-    let rest_of_module = subpath.split('/').filter(|_| of_module);
-    for segment in path.split('/').chain(rest_of_module).filter(|segment| !segment.is_empty()) {
+    let rest_of_module = match kind {
+        PackageType::Golang => rest_of_module(path, version, subpath),
+        _ => "",
+    };
+    for segment in path.split('/').chain(rest_of_module.split('/')).filter(|segment| !segment.is_empty()) {
         segments.push(decoded(segment)?);
     }
     let Some(name) = segments.pop().filter(|name| !name.is_empty()) else {
@@ -293,6 +310,23 @@ impl Qualifiers {
             upstream: kept(self.upstream),
         }
     }
+}
+
+/// What of a Go purl's subpath belongs to the module's path: Syft writes `github.com/redis/go-redis/v9` as
+/// `…/go-redis@v9.7.0#v9`. A module of a second or later major version ends in that, so what stands behind is a package in
+/// it, and a subpath without it is one, too.
+fn rest_of_module<'a>(path: &str, version: &str, subpath: &'a str) -> &'a str {
+    let major = version.split('.').next().filter(|major| !matches!(*major, "" | "v0" | "v1"));
+    let Some(major) = major.filter(|major| path.rsplit('/').next() != Some(major)) else { return "" };
+    let mut end = 0;
+    for segment in subpath.split('/') {
+        end += segment.len();
+        if segment == major {
+            return &subpath[..end];
+        }
+        end += 1;
+    }
+    ""
 }
 
 /// Splits at the last `@`, unless that begins a segment: then it is an npm scope that somebody did not encode.

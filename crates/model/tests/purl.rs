@@ -92,9 +92,12 @@ fn purls_of_other_tools_are_understood() {
             "pkg:bitnami/wordpress@6.2.0?arch=arm64&distro=debian-12",
             "pkg:maven/commons-io@2.11",
             "pkg:generic/a%2Fb@1",
-            // Syft, of modules whose path has more than three parts; and the specification's example of a package in a module
+            // Syft, of a module whose path has more than three parts; the specification's example of a package in a module;
+            // a package in a module of a later major version, as each would write it
             "pkg:golang/github.com/redis/go-redis@v9.7.0#v9",
             "pkg:golang/google.golang.org/genproto@v1.2.0#googleapis/api",
+            "pkg:golang/github.com/redis/go-redis@v9.7.0#v9/internal/pool",
+            "pkg:golang/github.com/redis/go-redis/v9@v9.7.0#internal/v9/pool",
         ],
         expect![[r#"
             deb | libc6 | 2.36-9+deb12u4 | amd64 | debian 12  | from glibc 2.36-9+deb12u4
@@ -153,8 +156,27 @@ fn purls_of_other_tools_are_understood() {
                 pkg:golang/github.com/redis/go-redis/v9@v9.7.0
             golang | google.golang.org/genproto | v1.2.0
                 pkg:golang/google.golang.org/genproto@v1.2.0
+            golang | github.com/redis/go-redis/v9 | v9.7.0
+                pkg:golang/github.com/redis/go-redis/v9@v9.7.0
+            golang | github.com/redis/go-redis/v9 | v9.7.0
+                pkg:golang/github.com/redis/go-redis/v9@v9.7.0
         "#]],
     );
+}
+
+#[test]
+fn the_name_beside_a_purl_completes_a_go_module() {
+    let beside = |text: &str, name: &str| dogwatch_model::purl::parse_beside(text, name).unwrap().name;
+    // Syft writes both so, of modules in a directory of a repository and of names with capital letters.
+    let azcore = "github.com/Azure/azure-sdk-for-go/sdk/azcore";
+    assert_eq!(beside("pkg:golang/github.com/azure/azure-sdk-for-go@v1.7.0#sdk/azcore", azcore), azcore);
+    let other = "the document's own words";
+    assert_eq!(
+        beside("pkg:golang/github.com/azure/azure-sdk-for-go@v1.7.0#sdk/azcore", other),
+        "github.com/azure/azure-sdk-for-go"
+    );
+    assert_eq!(beside("pkg:golang/golang.org/x/net@v0.7.0#html", "golang.org/x/net"), "golang.org/x/net");
+    assert_eq!(beside("pkg:npm/JSONStream@1.3.5", "jsonstream"), "JSONStream");
 }
 
 #[test]

@@ -75,7 +75,8 @@ impl Builder {
                 None
             }
             purl => {
-                purl::parse(purl).inspect_err(|error| self.gap(GapKind::Malformed, &subject, error.to_string())).ok()
+                let parsed = purl::parse_beside(purl, &component.name);
+                parsed.inspect_err(|error| self.gap(GapKind::Malformed, &subject, error.to_string())).ok()
             }
         };
         let layer = component.layer;

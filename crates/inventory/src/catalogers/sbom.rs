@@ -77,6 +77,8 @@ struct Document {
 #[derive(Deserialize)]
 struct Component {
     #[serde(default)]
+    name: Value,
+    #[serde(default)]
     purl: Value,
     #[serde(default)]
     licenses: Value,
@@ -88,6 +90,8 @@ struct Component {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
+    #[serde(default)]
+    name: Value,
     #[serde(default)]
     external_refs: Vec<Reference>,
     #[serde(default)]
@@ -123,14 +127,16 @@ impl Document {
             let purl = package.external_refs.iter().find(|reference| reference.reference_type == "purl");
             let licenses = [&package.license_declared, &package.license_concluded];
             let license = licenses.into_iter().filter_map(Value::as_str).find(|license| is_license(license));
-            claims.claim(purl.and_then(|it| it.reference_locator.as_str()), license.map(str::to_owned));
+            let purl = purl.and_then(|it| it.reference_locator.as_str());
+            claims.claim(purl, package.name.as_str(), license.map(str::to_owned));
         }
     }
 }
 
 impl Component {
     fn claim(&self, claims: &mut Claims) {
-        claims.claim(self.purl.as_str(), self.licenses.as_array().into_iter().flatten().filter_map(stated_license));
+        let licenses = self.licenses.as_array().into_iter().flatten().filter_map(stated_license);
+        claims.claim(self.purl.as_str(), self.name.as_str(), licenses);
         self.components.iter().for_each(|component| component.claim(claims));
     }
 }
@@ -153,17 +159,18 @@ fn tags(text: &str, claims: &mut Claims) {
     }
     let mut license = None;
     let mut purl = None;
+    let mut name = None;
     for (tag, value) in text.lines().filter_map(|line| line.split_once(':')) {
         match tag.trim() {
             "PackageName" => {
-                claims.claim(purl.take(), license.take());
+                claims.claim(purl.take(), name.replace(value.trim()), license.take());
             }
             "PackageLicenseDeclared" => license = Some(value.trim().to_owned()).filter(|license| is_license(license)),
             "ExternalRef" => purl = purl.or(value.split_whitespace().find(|word| word.starts_with("pkg:"))),
             _ => {}
         }
     }
-    claims.claim(purl, license);
+    claims.claim(purl, name, license);
 }
 
 /// What one document claims, each package once.
@@ -176,9 +183,9 @@ struct Claims {
 }
 
 impl Claims {
-    fn claim(&mut self, purl: Option<&str>, licenses: impl IntoIterator<Item = String>) {
+    fn claim(&mut self, purl: Option<&str>, name: Option<&str>, licenses: impl IntoIterator<Item = String>) {
         let Some(text) = purl.filter(|purl| !purl.is_empty()) else { return };
-        let Ok(parsed) = purl::parse(text) else {
+        let Ok(parsed) = purl::parse_beside(text, name.unwrap_or_default()) else {
             self.malformed += 1;
             return;
         };
