@@ -28,7 +28,6 @@ pub fn image(root: &Path) -> Result<()> {
 pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
     let paths = Paths::new(root);
     image::build(&paths)?;
-    image::install_syft(&paths)?;
     image::run(Command::new("cargo").args([
         "build",
         "--release",
@@ -162,8 +161,8 @@ impl Bench {
 
     fn syft(&self) -> Result<()> {
         for (name, target) in self.targets() {
-            let mut command = Command::new(self.paths.syft());
-            command.args(["scan", "-q", "-o", "json", &target]).env("SYFT_CHECK_FOR_APP_UPDATE", "false");
+            let mut command = crate::parts::syft()?;
+            command.args(["scan", "-q", "-o", "json", &target]);
             report(&format!("{name}: Syft"), least(|| child(&mut command))?);
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! through the machine's own package managers; [`image`] stacks them into an OCI image.
 
 pub mod bench;
+pub mod compare;
 pub mod demo;
 pub mod fuzz;
 pub mod image;

@@ -51,6 +51,15 @@ enum Task {
         #[arg(long)]
         only: Option<String>,
     },
+    /// Compare our list of packages with Syft's; fails when a difference is not explained in docs/syft-comparison.md.
+    CompareSyft {
+        /// What to scan, as both programs call it.
+        #[arg(default_value = "docker-archive:.cache/bench/image.tar")]
+        targets: Vec<String>,
+        /// The program to compare; built when not given.
+        #[arg(long)]
+        dogwatch: Option<PathBuf>,
+    },
     /// Hash a file, or inflate and hash a directory of layers, with the product's libraries: a floor of the benchmarks.
     #[command(hide = true)]
     Sha256 {
@@ -71,6 +80,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Snapshot { from, out } => xtask::snapshot::run(&from, &out)?,
         Task::BenchImage { root } => xtask::bench::image(&root)?,
         Task::Bench { root, only } => xtask::bench::run(&root, only.as_deref())?,
+        Task::CompareSyft { targets, dogwatch } => xtask::compare::run(&targets, dogwatch.as_deref())?,
         Task::Sha256 { path, inflate } => xtask::bench::sha256(&path, inflate)?,
         Task::Fuzz(arguments) => xtask::fuzz::run(&arguments)?,
     }

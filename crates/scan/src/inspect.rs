@@ -67,7 +67,12 @@ enum IntegrityFiles {
 
 /// The catalogers that read images.
 pub fn image_catalogers() -> Vec<Cataloger> {
-    catalogers::ALL.iter().filter(|cataloger| cataloger.scope == Scope::Installed).copied().collect()
+    catalogers::ALL.iter().filter(|cataloger| cataloger.scope != Scope::Declared).copied().collect()
+}
+
+/// The catalogers that read directories.
+fn directory_catalogers() -> Vec<Cataloger> {
+    catalogers::ALL.iter().filter(|cataloger| cataloger.scope != Scope::Shipped).copied().collect()
 }
 
 /// Looks into a target.
@@ -138,7 +143,7 @@ fn bill_of_materials_bytes(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn directory(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
-    let facts = walk::directory::read_directory(path, catalogers::ALL, &spool(options))?;
+    let facts = walk::directory::read_directory(path, &directory_catalogers(), &spool(options))?;
     let Assembled { inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
     let artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
     Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
@@ -190,7 +195,7 @@ fn host(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanErr
 /// What git tracks and what it does not ignore, in the working tree and those inside it.
 fn working_tree(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
     let contents = source::git::contents(path)?;
-    let facts = walk::directory::read_listed(path, &contents.listing, catalogers::ALL, &spool(options))?;
+    let facts = walk::directory::read_listed(path, &contents.listing, &directory_catalogers(), &spool(options))?;
     let Assembled { mut inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
     inventory.gaps.extend(contents.gaps);
     let mut artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);

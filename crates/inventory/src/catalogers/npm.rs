@@ -11,10 +11,20 @@ use serde_json::Value;
 
 use crate::cataloger::{Cataloger, File, FileHead, Scope};
 use crate::fact::{PackageFact, Parsed, Requirement};
+use model::gap::GapKind;
 use model::package::PackageType;
 
 /// npm packages in `node_modules`.
 pub(super) const CATALOGER: Cataloger = Cataloger { name: "npm", version: 1, scope: Scope::Installed, wants, parse };
+
+/// npm packages in images that are not in `node_modules`.
+pub(super) const UNPACKED: Cataloger = Cataloger {
+    name: "npm-unpacked",
+    version: 1,
+    scope: Scope::Shipped,
+    wants: |file| is_unpacked(file.path),
+    parse: parse_unpacked,
+};
 
 /// The largest `package.json` files seen (with a readme inside, as old npm wrote them) are below 1 MiB.
 const MANIFEST_BYTES_MAX: u64 = 8 << 20;
@@ -24,6 +34,18 @@ fn wants(file: &FileHead<'_>) -> bool {
 }
 
 fn parse(file: &File<'_>) -> Parsed {
+    parse_manifest(file, |_| true)
+}
+
+fn parse_unpacked(file: &File<'_>) -> Parsed {
+    let complete = |package: &PackageFact| !package.name.is_empty() && !package.version.is_empty();
+    let mut parsed = parse_manifest(file, complete);
+    // Anything may be called so: what is no manifest is no gap.
+    parsed.problems.retain(|problem| problem.kind != GapKind::Malformed);
+    parsed
+}
+
+fn parse_manifest(file: &File<'_>, keep: impl Fn(&PackageFact) -> bool) -> Parsed {
     let bytes = match file.bytes(MANIFEST_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(problem) => return problem,
@@ -31,7 +53,7 @@ fn parse(file: &File<'_>) -> Parsed {
     // npm's own reader accepts a byte order mark.
     let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match serde_json::from_slice::<Manifest>(json) {
-        Ok(manifest) => Parsed::packages(manifest.package(file.path)),
+        Ok(manifest) => Parsed::packages(manifest.package(file.path).filter(keep)),
         Err(error) => Parsed::malformed(format_args!("not a package manifest: {error}")),
     }
 }
@@ -52,6 +74,16 @@ fn name_from_path(path: &str) -> Option<&str> {
     }
     let in_package = above.split_once("node_modules/").map(|(_, inner)| inner).unwrap_or("");
     (!in_package.split('/').any(is_test_directory)).then_some(name)
+}
+
+/// Whether a manifest is where nothing is installed but something may lie. Below `node_modules` that is a `vendor`
+/// directory only: elsewhere in a package manifests say how to load a part of it, and carry its name or none.
+fn is_unpacked(path: &str) -> bool {
+    let Some(directory) = path.strip_suffix("package.json") else { return false };
+    let parts: Vec<&str> = directory.split_terminator('/').collect();
+    let name_is_whole = directory.is_empty() || directory.ends_with('/');
+    let vendored = matches!(parts[..], [.., "vendor" | "vendored" | "third_party" | "third-party", _]);
+    name_is_whole && !parts.iter().any(|part| is_test_directory(part)) && (vendored || !parts.contains(&"node_modules"))
 }
 
 fn is_test_directory(name: &str) -> bool {
@@ -147,7 +179,24 @@ impl<'de> Visitor<'de> for ManifestVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::name_from_path;
+    use super::{is_unpacked, name_from_path};
+
+    #[test]
+    fn outside_node_modules_anything_but_tests_may_be_an_application() {
+        for (path, expected) in [
+            ("srv/app/package.json", true),
+            ("opt/yarn-v1.22.22/package.json", true),
+            ("package.json", true),
+            ("app/node_modules/bson/vendor/base64/package.json", true),
+            ("app/node_modules/qs/package.json", false),
+            ("app/node_modules/terser/dist/package.json", false),
+            ("app/node_modules/resolve/test/vendor/a/package.json", false),
+            ("app/test/package.json", false),
+            ("app/my-package.json", false),
+        ] {
+            assert_eq!(is_unpacked(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn only_the_root_of_an_installed_package_counts() {

@@ -9,6 +9,15 @@ pub(super) fn is_organisation(vendor_id: &str) -> bool {
     )
 }
 
+/// A vendor's group for one of its projects: of `hibernate-core`, whose bundle is `org.hibernate.orm.core` and whose vendor
+/// `org.hibernate`, it is `org.hibernate.orm`.
+pub(super) fn below_vendor<'a>(vendor_id: &str, bundle: &'a str, artifact: &str) -> Option<&'a str> {
+    let (group, last) = bundle.rsplit_once('.')?;
+    let project = group.strip_prefix(vendor_id)?;
+    let is_its_part = artifact.strip_suffix(last).is_some_and(|rest| rest.ends_with('-'));
+    (is_its_part && project.starts_with('.')).then_some(group)
+}
+
 /// The group that an artifact is published under. Only names that one group publishes are here.
 pub(super) fn well_known(artifact: &str) -> Option<&'static str> {
     if let Some(&own_name) = NAMED_LIKE_THEIR_GROUP.iter().find(|&&name| name == artifact) {

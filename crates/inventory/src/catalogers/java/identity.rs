@@ -171,8 +171,10 @@ fn group(path: &str, artifact: &str, texts: &Texts) -> Option<String> {
     let names: Vec<_> = [bundle, manifest("automatic-module-name")].into_iter().flatten().collect();
     let of_two_parts = || names.iter().copied().find(|name| is_dotted(name) && name.matches('.').count() == 1);
     let holding = names.iter().find_map(|name| group_holding(name, artifact));
+    let vendor = manifest("implementation-vendor-id").filter(|id| is_dotted(id) && !groups::is_organisation(id));
     holding
-        .or_else(|| manifest("implementation-vendor-id").filter(|id| is_dotted(id) && !groups::is_organisation(id)))
+        .or_else(|| names.iter().find_map(|name| groups::below_vendor(vendor?, name, artifact)))
+        .or(vendor)
         .or_else(of_two_parts)
         .map(str::to_owned)
 }
@@ -364,6 +366,10 @@ mod tests {
         check("lib/widget-2.0.jar", &bundle("com.acme.widget"), &["com.acme.widget:widget 2.0"]);
         check("lib/widget-2.0.jar", &bundle("something"), &["org.vendor:widget 2.0"]);
         check("lib/widget-2.0.jar", &[("implementation-vendor-id", "org.apache")], &["widget 2.0"]);
+        // As Hibernate 6 writes them.
+        let hibernate =
+            [("bundle-symbolicname", "org.hibernate.orm.core"), ("implementation-vendor-id", "org.hibernate")];
+        check("lib/hibernate-core-6.5.3.Final.jar", &hibernate, &["org.hibernate.orm:hibernate-core 6.5.3.Final"]);
         check(
             "lib/jaxb-impl-2.2.3-1.jar",
             &[("implementation-version", "2.2.3"), ("implementation-vendor-id", "com.sun")],
