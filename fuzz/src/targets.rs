@@ -78,6 +78,7 @@ pub(crate) fn all() -> Vec<Target> {
         target("mirror", &[], MIRRORS, |bytes| drop(text(bytes).parse::<Mirror>())),
         target("challenge", &[], CHALLENGES, |bytes| _ = scan::source::understands_challenge(bytes)),
         target("engine", &[], DESCRIPTIONS, |bytes| _ = engines::understands(bytes)),
+        target("reader", &[], &[], |bytes| _ = scan::sandbox::understands(bytes)).made(words()),
         target("template", &["formats/templates"], &["{{ findings|length }}"], |bytes| {
             drop(formats::template::Template::new("fuzz.html", text(bytes)))
         }),
@@ -149,6 +150,7 @@ const CATALOGED: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("npm", "node_modules/x/package.json", &["npm"]),
+    ("npm-unpacked", "srv/x/package.json", &["npm"]),
     ("python", "usr/lib/python3/dist-packages/x-1.dist-info/METADATA", &["python"]),
     ("java", "opt/x.jar", &["java"]),
     ("runtime", "usr/sbin/nginx", &["binaries/runtimes"]),
@@ -296,6 +298,23 @@ fn feed(bytes: &[u8]) {
     let path = scratch("feed");
     fs::write(&path, bytes).expect("the scratch directory can be written");
     drop(advisories::feeds::read(&path, &mut |_| {}));
+}
+
+/// What the sandbox's reading process says, in MessagePack: a number or name, and what belongs to it.
+fn words() -> Vec<Vec<u8>> {
+    let text = |text: &str| [&[0xa0 | text.len() as u8], text.as_bytes()].concat();
+    let word = |name: &str, with: &[u8]| [&[0x81], text(name).as_slice(), with].concat();
+    vec![
+        text("Confined"),
+        word("NotConfined", &text("no Landlock")),
+        word("Alone", &text("0123456789abcdef")),
+        word("Keep", &[&[0x82], text("kind").as_slice(), &text("Layer"), &text("key"), &text("00")].concat()),
+        word("Ask", &text("Top")),
+        word(
+            "Failed",
+            &[&[0x83], text("text").as_slice(), &text("x"), &text("cause"), &[0xc0], &text("hint"), &[0xc0]].concat(),
+        ),
+    ]
 }
 
 /// An index with bytes changed: as they are, which the checksums notice, and with the checksums made right again.

@@ -101,6 +101,12 @@ pub(crate) struct SourceArguments {
     /// Neither use nor fill the cache.
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Read the target in a process that can do nothing else, or not at all [default for root, where the kernel allows it].
+    #[arg(long, conflicts_with = "no_sandbox")]
+    pub(crate) sandbox: bool,
+    /// Read the target without a sandbox.
+    #[arg(long)]
+    pub(crate) no_sandbox: bool,
     /// Talk plain HTTP to the registry. Only for localhost this is the default.
     #[arg(long)]
     pub(crate) insecure_http: bool,

@@ -22,14 +22,14 @@ use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
 use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
-use ::scan::progress::Progress;
+use ::scan::sandbox::Sandboxing;
 use ::scan::source::{Mirror, Pace, Platform, RegistryOptions, Shared, SourceOptions};
 use ::scan::target::Target;
 use anyhow::Context;
 
 use crate::cli::SourceArguments;
 use crate::console::{Failure, Hint, note};
-use crate::paths;
+use crate::{paths, talk};
 
 /// Reads the target from the command line.
 fn target(text: &str, arguments: &SourceArguments) -> Result<Target, Failure> {
@@ -60,11 +60,25 @@ fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failur
     let cache = paths::cache().filter(|_| !arguments.no_cache).map(|root| Cache::new(root, &image_catalogers()));
     let spool_dir = cache.as_ref().and_then(|cache| cache.spool_directory().ok());
     Ok(InspectOptions {
-        source: SourceOptions { platform, spool_dir, offline: arguments.offline, registry },
+        source: SourceOptions { platform, spool_dir, offline: arguments.offline, registry, outside: None },
         cache,
         bases: bases()?,
-        progress: Progress::default(),
+        progress: talk::layers(None),
+        sandbox: sandboxing(arguments),
     })
+}
+
+/// Root's rights are not a stranger's files' to have; an ordinary user says when he wants a sandbox.
+fn sandboxing(arguments: &SourceArguments) -> Sandboxing {
+    match (arguments.sandbox, arguments.no_sandbox) {
+        (true, _) => Sandboxing::Required,
+        (_, true) => Sandboxing::Off,
+        _ if ::scan::sandbox::is_root() => Sandboxing::WherePossible,
+        _ => {
+            talk::detail(1, "read without a sandbox: use `--sandbox` for strangers' images");
+            Sandboxing::Off
+        }
+    }
 }
 
 /// The registered base images.

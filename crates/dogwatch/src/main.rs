@@ -21,6 +21,9 @@ use cli::{Cli, Command, ConfigCommand};
 fn main() -> ExitCode {
     // A parser that fails on a stranger's file is reported as a gap; its panic message is nobody's business.
     std::panic::set_hook(Box::new(|_| {}));
+    if let Some(code) = scan::sandbox::run_if_called() {
+        return code;
+    }
     let arguments = match config::layered(std::env::args_os().collect()) {
         Ok(arguments) => arguments,
         Err(error) => return console::failure(&error),

@@ -69,7 +69,7 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Something that only who asks wants to know: at `-v`, or at `-vv`.
-fn detail(level: u8, text: &str) {
+pub(crate) fn detail(level: u8, text: &str) {
     if !is_json() && !talk().quiet && talk().verbose >= level {
         let _ = writeln!(anstream::stderr(), "{}", printable(text));
     }
@@ -122,6 +122,7 @@ pub(crate) fn layers(bar: Option<ProgressBar>) -> Progress {
                 let size = indicatif::HumanBytes(*bytes);
                 detail(level, &format!("{target}: layer {layer} of {of}, {size}, {how}"));
             }
+            Event::Unconfined { target, why } => detail(1, &format!("{target}: read without a sandbox: {why}")),
         }
         tell(serde_json::to_value(event).unwrap_or_default());
     })

@@ -4,7 +4,7 @@
 //! which has the same under other paths (Docker's own paths there leave out what `localhost/` names and the format).
 
 use model::digest::Digest;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::EngineKind;
 use crate::body::EngineBody;
@@ -13,7 +13,7 @@ use crate::error::EngineError;
 use crate::http::{Engine, printable};
 
 /// An image that an engine has, as the engine describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineImage {
     /// What the engine knows it by. Mostly the digest of its configuration; that of a manifest or index where Docker keeps
     /// its images in containerd.
@@ -29,7 +29,7 @@ pub struct EngineImage {
 }
 
 /// What an engine gives for an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImageFormat {
     /// What `docker save` writes.
     Docker,

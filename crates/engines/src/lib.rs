@@ -24,8 +24,10 @@ pub use image::{EngineImage, ImageFormat};
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The engines that can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EngineKind {
     /// Docker.
     Docker,

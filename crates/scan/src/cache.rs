@@ -23,8 +23,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use inventory::cataloger::Cataloger;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Rises when the form of any entry changes.
@@ -47,6 +47,16 @@ pub struct Cache {
     catalogers: String,
     /// What threads of this process work on.
     busy: Arc<Busy>,
+    /// Whoever writes in place of a process that may not, and a directory in place of the spool.
+    keeper: Option<(Arc<dyn Keeper>, PathBuf)>,
+}
+
+/// Writes entries for a process that may only read them, and knows what other processes of the same scan work on.
+pub(crate) trait Keeper: Send + Sync + std::fmt::Debug {
+    fn keep(&self, kind: Kind, key: &str, entry: &[u8]) -> io::Result<()>;
+
+    /// Holds others up until it is dropped; none when that cannot be had.
+    fn alone(&self, key: &str) -> Option<Box<dyn std::fmt::Debug + Send>>;
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +70,8 @@ struct Busy {
 pub struct Alone<'a> {
     busy: &'a Busy,
     key: String,
+    /// The same among processes; only its end matters.
+    _kept: Option<Box<dyn std::fmt::Debug + Send>>,
 }
 
 impl Drop for Alone<'_> {
@@ -99,7 +111,7 @@ pub enum ClearError {
 }
 
 /// The kinds of entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// What is in a layer, by diff id.
     Layer,
@@ -136,7 +148,12 @@ impl Cache {
             catalogers.iter().map(|cataloger| format!("{}={}", cataloger.name, cataloger.version)).collect();
         names.sort();
         let catalogers = key(&[FORMAT, env!("CARGO_PKG_VERSION"), &names.join(",")]);
-        Self { root: root.into(), catalogers: catalogers[..16].to_owned(), busy: Arc::default() }
+        Self { root: root.into(), catalogers: catalogers[..16].to_owned(), busy: Arc::default(), keeper: None }
+    }
+
+    /// The same cache, written by somebody else, with temporary files in `spool`.
+    pub(crate) fn kept_by(self, keeper: Arc<dyn Keeper>, spool: &Path) -> Self {
+        Self { keeper: Some((keeper, spool.to_owned())), ..self }
     }
 
     /// Where it is.
@@ -150,11 +167,16 @@ impl Cache {
         let is_busy = |keys: &mut HashSet<String>| keys.contains(key);
         let mut keys = self.busy.changed.wait_while(keys, is_busy).unwrap_or_else(PoisonError::into_inner);
         keys.insert(key.to_owned());
-        Alone { busy: &self.busy, key: key.to_owned() }
+        drop(keys);
+        let kept = self.keeper.as_ref().and_then(|(keeper, _)| keeper.alone(key));
+        Alone { busy: &self.busy, key: key.to_owned(), _kept: kept }
     }
 
     /// A directory on the same disk for temporary files.
     pub fn spool_directory(&self) -> io::Result<PathBuf> {
+        if let Some((_, spool)) = &self.keeper {
+            return Ok(spool.clone());
+        }
         let directory = self.root.join("spool");
         fs::create_dir_all(&directory)?;
         Ok(directory)
@@ -171,6 +193,24 @@ impl Cache {
 
     /// Writes an entry. A failure costs the next scan time, nothing else, so the caller only mentions it.
     pub fn put<T: Serialize>(&self, kind: Kind, key: &str, value: &T) -> io::Result<()> {
+        let encode =
+            |mut writer: &mut dyn Write| rmp_serde::encode::write_named(&mut writer, value).map_err(io::Error::other);
+        match &self.keeper {
+            Some((keeper, _)) => {
+                let mut entry = Vec::new();
+                encode(&mut entry)?;
+                keeper.keep(kind, key, &entry)
+            }
+            None => self.write(kind, key, encode),
+        }
+    }
+
+    /// Writes an entry that another process encoded.
+    pub(crate) fn put_encoded(&self, kind: Kind, key: &str, entry: &[u8]) -> io::Result<()> {
+        self.write(kind, key, |writer| writer.write_all(entry))
+    }
+
+    fn write(&self, kind: Kind, key: &str, entry: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let path = self.path(kind, key);
         let directory = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(directory)?;
@@ -181,7 +221,7 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         let mut encoder = zstd::stream::write::Encoder::new(&mut file, 1)?;
         encoder.include_checksum(true)?;
-        rmp_serde::encode::write_named(&mut encoder, value).map_err(io::Error::other)?;
+        entry(&mut encoder)?;
         encoder.finish()?.flush()?;
         file.persist(&path).map_err(|error| error.error)?;
         Ok(())
@@ -189,6 +229,9 @@ impl Cache {
 
     /// Removes the entries longest not written until the cache is within its bound. Called after new layers were written.
     pub fn prune(&self) -> io::Result<()> {
+        if self.keeper.is_some() {
+            return Ok(()); // The keeper does.
+        }
         let mut entries = Vec::new();
         for kind in Kind::ALL {
             collect(&self.root.join(kind.directory()), &mut entries)?;

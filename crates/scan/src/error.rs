@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::container::ContainerError;
+use crate::sandbox::{SandboxError, Told};
 use crate::source::{GitError, SourceError};
 use crate::walk::directory::DirectoryError;
 use crate::walk::layer::LayerError;
@@ -50,6 +51,15 @@ pub enum ScanError {
     /// A cache entry vanished during the scan.
     #[error("the cache lost the integrity model while it was needed")]
     CacheLost,
+    /// The sandboxed process that read the target says so.
+    #[error(transparent)]
+    Told(#[from] Told),
+    /// There is no sandbox, or what was in it is not to be trusted.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A mistake of ours.
+    #[error("internal error: please report what was scanned")]
+    Internal,
 }
 
 impl ScanError {
@@ -57,6 +67,8 @@ impl ScanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(error) => error.hint(),
+            Self::Told(told) => told.hint(),
+            Self::Sandbox(error) => error.hint(),
             Self::Container(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Layer(LayerError::WrongDigest { .. }) => {

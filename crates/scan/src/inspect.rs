@@ -24,6 +24,8 @@ use crate::cache::{Cache, Kind, key};
 use crate::container::{self, Found};
 use crate::error::ScanError;
 use crate::progress::{Event, Progress};
+use crate::sandbox::{self, Sandboxing};
+use crate::source::git::{self, Contents};
 use crate::source::{self, Known, LayerBlob, Located, SourceError, SourceIdentity, SourceOptions};
 use crate::spool::TempSpool;
 use crate::target::Target;
@@ -42,10 +44,12 @@ pub struct InspectOptions {
     pub bases: Bases,
     /// Who is told how it goes on.
     pub progress: Progress,
+    /// Whether another process reads, which can do nothing else.
+    pub sandbox: Sandboxing,
 }
 
 /// What was found: facts, no opinion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
     /// What was looked at.
     pub artifact: Artifact,
@@ -59,7 +63,7 @@ pub struct Inspection {
 }
 
 /// The integrity model is large and seldom asked for, so it stays on disk when the rest came from there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum IntegrityFiles {
     Here(Vec<IntegrityFile>),
     Cached(String),
@@ -75,30 +79,72 @@ fn directory_catalogers() -> Vec<Cataloger> {
     catalogers::ALL.iter().filter(|cataloger| cataloger.scope != Scope::Shipped).copied().collect()
 }
 
+/// A target, with what had to be asked of engines and git before it can be read.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    /// As the user wrote it.
+    pub(crate) named: String,
+    /// Where it is.
+    pub(crate) target: &'a Target,
+    /// Of a working tree: what belongs to it.
+    pub(crate) contents: Option<Contents>,
+}
+
 /// Looks into a target.
 pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanError> {
-    match target {
-        Target::Sbom(path) => bill_of_materials(target, path),
-        Target::Dir(path) => directory(target, path, options),
-        Target::File(path) => file(target, path, options),
-        Target::Git(path) => working_tree(target, path, options),
-        Target::GitUrl(url) => {
-            working_tree(target, source::git::clone(url, &spool_directory(options))?.path(), options)
-        }
-        Target::Container(name) => container(target, name, options),
-        Target::Host => host(target, options),
-        _ => match source::locate(target, &options.source)? {
-            None => image(target, options),
-            Some(Located { target: located, note }) => {
-                let mut inspection = image(&located, options)?;
-                inspection.artifact.target = target.to_string();
-                Ok(Inspection { taken_from: Some(note), ..inspection })
-            }
-        },
+    let clone = match target {
+        Target::GitUrl(url) => Some(git::clone(url, &spool_directory(options))?),
+        _ => None,
+    };
+    let located = source::locate(target, &options.source)?;
+    let (place, taken_from) = match (&clone, located) {
+        (Some(clone), _) => (Target::Git(clone.path().to_owned()), None),
+        (None, Some(Located { target, note })) => (target, Some(note)),
+        (None, None) => (target.clone(), None),
+    };
+    let contents = match &place {
+        Target::Git(path) => Some(git::contents(path)?),
+        _ => None,
+    };
+    let prepared = Prepared { named: target.to_string(), target: &place, contents };
+    let confined = match options.sandbox {
+        Sandboxing::Off => None,
+        _ => sandbox::look(&prepared, options)?,
+    };
+    let mut inspection = match confined {
+        Some(inspection) => inspection,
+        None => look(&place, prepared.contents.as_ref(), options)?,
+    };
+    inspection.artifact.target = prepared.named;
+    Ok(Inspection { taken_from, ..inspection })
+}
+
+/// Reads a target that was located and listed.
+pub(crate) fn look(
+    target: &Target,
+    contents: Option<&Contents>,
+    options: &InspectOptions,
+) -> Result<Inspection, ScanError> {
+    match (target, contents) {
+        (Target::Sbom(path), _) => bill_of_materials(target, path),
+        (Target::Dir(path), _) => directory(target, path, options),
+        (Target::File(path), _) => file(target, path, options),
+        (Target::Git(path), Some(contents)) => working_tree(target, path, contents, options),
+        (Target::Container(name), _) => container(target, name, options),
+        (Target::Host, _) => host(target, options),
+        _ => image(target, options),
     }
 }
 
 impl Inspection {
+    /// The key of what was left in the cache.
+    pub(crate) fn cached_key(&self) -> Option<&str> {
+        match &self.integrity {
+            IntegrityFiles::Here(_) => None,
+            IntegrityFiles::Cached(key) => Some(key),
+        }
+    }
+
     /// What the artifact may run and contain. Fails when it was cached and the cache has lost it since.
     pub fn integrity_model(&self, options: &InspectOptions) -> Result<IntegrityModel, ScanError> {
         let files = match &self.integrity {
@@ -177,7 +223,7 @@ fn container(target: &Target, name: &str, options: &InspectOptions) -> Result<In
             let integrity = image.integrity_model(options).ok()?.files;
             Some(Assembled { inventory: image.inventory, integrity })
         };
-        found.compare(image(&of, options).ok().and_then(assembled));
+        found.compare(inspect(&of, options).ok().and_then(assembled));
     }
     let Found { artifact, assembled, changes, .. } = found;
     let Assembled { inventory, integrity } = assembled;
@@ -193,13 +239,17 @@ fn host(target: &Target, options: &InspectOptions) -> Result<Inspection, ScanErr
 }
 
 /// What git tracks and what it does not ignore, in the working tree and those inside it.
-fn working_tree(target: &Target, path: &Path, options: &InspectOptions) -> Result<Inspection, ScanError> {
-    let contents = source::git::contents(path)?;
+fn working_tree(
+    target: &Target,
+    path: &Path,
+    contents: &Contents,
+    options: &InspectOptions,
+) -> Result<Inspection, ScanError> {
     let facts = walk::directory::read_listed(path, &contents.listing, &directory_catalogers(), &spool(options))?;
     let Assembled { mut inventory, integrity } = assemble(&[facts], Stacking { layered: false, base_layers: None });
-    inventory.gaps.extend(contents.gaps);
+    inventory.gaps.extend(contents.gaps.iter().cloned());
     let mut artifact = Artifact::new(target.to_string(), ArtifactKind::Directory);
-    artifact.working_tree = Some(contents.state);
+    artifact.working_tree = Some(contents.state.clone());
     Ok(Inspection { artifact, inventory, taken_from: None, changes: None, integrity: IntegrityFiles::Here(integrity) })
 }
 
@@ -401,7 +451,7 @@ fn spool(options: &InspectOptions) -> TempSpool {
     TempSpool::new(spool_directory(options))
 }
 
-fn spool_directory(options: &InspectOptions) -> PathBuf {
+pub(crate) fn spool_directory(options: &InspectOptions) -> PathBuf {
     let on_cache_disk = options.cache.as_ref().and_then(|cache| cache.spool_directory().ok());
     on_cache_disk.unwrap_or_else(std::env::temp_dir)
 }

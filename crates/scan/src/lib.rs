@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod container;
 pub mod walk;
 pub mod spool;
+pub mod sandbox;
 pub mod cache;
 pub mod bases;
 pub mod vex;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something worth telling somebody who waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The layers of an image are known and about to be read.
@@ -32,6 +32,13 @@ pub enum Event {
         bytes: u64,
         /// It was known from an earlier scan.
         cached: bool,
+    },
+    /// The target is read without a sandbox, although one was to be used where that is possible.
+    Unconfined {
+        /// The target, as the user wrote it.
+        target: String,
+        /// Why.
+        why: String,
     },
 }
 

@@ -17,6 +17,7 @@ use std::str::FromStr;
 
 use engines::EngineKind;
 use model::digest::Digest;
+use serde::{Deserialize, Serialize};
 
 pub use git_url::GitUrl;
 pub use pattern::{Pattern, PatternError};
@@ -25,7 +26,7 @@ pub(crate) use reference::is_host;
 pub use reference::{Reference, ReferenceError};
 
 /// One thing to scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// An image by its name alone: `debian:12`. The engines on this machine are asked first, then its registry.
     Image(Reference),
@@ -59,7 +60,7 @@ pub enum Target {
 /// A file or directory that may hold several images, and which of them is meant.
 ///
 /// The path ends at the first colon, as in skopeo, so a path that itself has a colon cannot be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Located {
     /// The file or directory.
     pub path: PathBuf,
@@ -68,7 +69,7 @@ pub struct Located {
 }
 
 /// Which of several images in one file is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selector {
     /// The one with this name or tag.
     Name(String),
@@ -222,6 +223,11 @@ impl FromStr for Target {
 }
 
 impl Target {
+    /// Whether it is had from a registry or an engine.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Image(_) | Self::Registry(_) | Self::Engine(..))
+    }
+
     /// [`Target::from_str`] with the look at the file system as an argument.
     fn parse(text: &str, path_kind: impl Fn(&Path) -> Option<PathKind>) -> Result<Self, TargetError> {
         if let Some((name, rest)) = text.split_once(':')

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use engines::Content;
 use model::digest::Digest;
 
+use super::provide::{Outside, Question};
 use super::registry::{BlobReader, Repository};
 use super::{FileStamp, machine};
 
@@ -41,6 +42,8 @@ pub(super) enum Stored {
     Remote { repository: Arc<Repository>, digest: Digest, size: u64 },
     /// A blob in containerd's content store.
     Content { content: Content, digest: Digest, size: u64 },
+    /// The same, to be asked for outside.
+    Outside { outside: Outside, digest: Digest, size: u64 },
 }
 
 impl LayerBlob {
@@ -60,6 +63,9 @@ impl LayerBlob {
             Stored::Content { content, digest, size } => {
                 let what = format!("the layer {digest}");
                 Ok(Box::new(content.read(digest, *size, &what).map_err(io::Error::other)?))
+            }
+            Stored::Outside { outside, digest, size } => {
+                outside.stream(&Question::Blob { digest: digest.clone(), size: *size })
             }
         }
     }
@@ -87,7 +93,9 @@ impl LayerBlob {
                 let place = format!("{device} {inode} {whole} {modified_ns} {changed_ns} {offset} {size}");
                 Some(format!("file {place} {}", machine()))
             }
-            Stored::Remote { digest, .. } | Stored::Content { digest, .. } => Some(format!("blob {digest}")),
+            Stored::Remote { digest, .. } | Stored::Content { digest, .. } | Stored::Outside { digest, .. } => {
+                Some(format!("blob {digest}"))
+            }
         }
     }
 
@@ -109,7 +117,10 @@ impl Stored {
 
     pub(super) fn size(&self) -> u64 {
         match self {
-            Self::File { size, .. } | Self::Remote { size, .. } | Self::Content { size, .. } => *size,
+            Self::File { size, .. }
+            | Self::Remote { size, .. }
+            | Self::Content { size, .. }
+            | Self::Outside { size, .. } => *size,
         }
     }
 }

@@ -17,6 +17,8 @@ use super::archive::{self, Archive, SPOOL_BYTES_MAX};
 use super::blob::{LayerBlob, Stored};
 use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Store};
 use super::error::SourceError;
+use super::provide::{Outside, Question};
+use super::registry::OutsideStore;
 use super::{Known, OpenImage, SourceIdentity, SourceOptions, docker_archive, oci_layout};
 
 /// How long an engine may take to say whether it has an image, when the registry can be asked as well.
@@ -38,7 +40,7 @@ pub(crate) fn names(image: &EngineImage, asked: &str) -> Vec<String> {
 }
 
 /// A name as the engine knows it. Only containerd has no rules for short ones.
-fn asked_for(kind: EngineKind, name: &str) -> String {
+pub(super) fn asked_for(kind: EngineKind, name: &str) -> String {
     let is_id = name.bytes().all(|b| b.is_ascii_hexdigit()) || name.starts_with("sha256:");
     match name.parse::<Reference>() {
         Ok(reference) if kind == EngineKind::Containerd && !is_id => reference.to_string(),
@@ -58,26 +60,54 @@ pub(super) fn open(
     name: &str,
     options: &SourceOptions,
 ) -> Result<OpenImage, SourceError> {
-    let engine = Engine::find(kind)?;
-    let image = engine.image(&asked_for(kind, name))?;
-    let identity = identity(kind, &image, options);
-    let (mut artifact, layers) = match &image.format {
-        ImageFormat::Content { namespace } => content(&target, engine, namespace, &image.id, options)?,
-        _ => saved(&target, &engine, &image, options)?,
+    let (image, (mut artifact, layers)) = match &options.outside {
+        Some(outside) => fetched_outside(&target, outside, options)?,
+        None => fetched(&target, Engine::find(kind)?, &asked_for(kind, name), options)?,
     };
+    let identity = identity(kind, &image, options);
     artifact.target = target;
     artifact.names = names(&image, name);
     Ok(OpenImage { artifact, layers, identity })
 }
 
-/// Fetches an image and reads its documents.
+/// What the engine says of an image, and what its documents say.
+type Fetched = (EngineImage, (Artifact, Vec<LayerBlob>));
+
+fn fetched(place: &str, engine: Engine, asked: &str, options: &SourceOptions) -> Result<Fetched, SourceError> {
+    let image = engine.image(asked)?;
+    let read = match &image.format {
+        ImageFormat::Content { namespace } => {
+            let store = ContentStore::new(Content::new(engine, namespace.clone()), place.into());
+            content(&store, store.document(&image.id, "the manifest", MANIFEST_BYTES_MAX)?, &image.id, options)?
+        }
+        _ => saved(place, &mut engine.save(&image)?, &image, options)?,
+    };
+    Ok((image, read))
+}
+
+fn fetched_outside(place: &str, outside: &Outside, options: &SourceOptions) -> Result<Fetched, SourceError> {
+    let image = outside.image()?;
+    let read = match &image.format {
+        ImageFormat::Content { .. } => {
+            let store = OutsideStore { outside: outside.clone(), place: place.into(), sizes_are_asked: true };
+            content(&store, outside.document(&Question::Top)?.0, &image.id, options)?
+        }
+        _ => {
+            let failed = |source| SourceError::Fetch { place: place.into(), source };
+            saved(place, &mut outside.stream(&Question::Save).map_err(failed)?, &image, options)?
+        }
+    };
+    Ok((image, read))
+}
+
+/// Keeps an image that comes as an archive, and reads its documents.
 fn saved(
     place: &str,
-    engine: &Engine,
+    stream: &mut dyn Read,
     image: &EngineImage,
     options: &SourceOptions,
 ) -> Result<(Artifact, Vec<LayerBlob>), SourceError> {
-    let archive = Archive::kept(place.into(), &mut engine.save(image)?, SPOOL_BYTES_MAX, options)?;
+    let archive = Archive::kept(place.into(), stream, SPOOL_BYTES_MAX, options)?;
     let opened = match image.format {
         ImageFormat::Oci => oci_layout::image(String::new(), &archive, None, options)?,
         _ => docker_archive::image(String::new(), &archive, None, options)?,
@@ -93,27 +123,28 @@ fn saved(
 
 /// Reads an image's documents from containerd's content store.
 fn content(
-    place: &str,
-    engine: Engine,
-    namespace: &str,
+    store: &dyn Store,
+    bytes: Vec<u8>,
     top: &Digest,
     options: &SourceOptions,
 ) -> Result<(Artifact, Vec<LayerBlob>), SourceError> {
-    let store = ContentStore { content: Content::new(engine, namespace.into()), place: place.into() };
-    let bytes = store.document(top, "the manifest", MANIFEST_BYTES_MAX)?;
-    document::verify(place, "the manifest", top, &bytes)?;
+    document::verify(store.place(), "the manifest", top, &bytes)?;
     let wanted = options.platform.as_ref();
-    let manifest = document::select_manifest(&store, document::parse(place, &bytes)?, wanted)?;
-    document::image(&store, manifest, wanted)
+    let manifest = document::select_manifest(store, document::parse(store.place(), &bytes)?, wanted)?;
+    document::image(store, manifest, wanted)
 }
 
-struct ContentStore {
-    content: Content,
+pub(super) struct ContentStore {
+    pub(super) content: Content,
     place: String,
 }
 
 impl ContentStore {
-    fn document(&self, digest: &Digest, what: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
+    pub(super) fn new(content: Content, place: String) -> Self {
+        Self { content, place }
+    }
+
+    pub(super) fn document(&self, digest: &Digest, what: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
         let size = self.content.size(digest, what)?;
         if size > limit {
             return Err(SourceError::TooLarge { place: self.place.clone(), what: what.into(), limit });

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use engines::EngineError;
 use model::digest::Digest;
 
+use crate::sandbox::Told;
+
 use super::registry::RegistryError;
 
 /// Why an image could not be opened or recognised.
@@ -142,6 +144,9 @@ pub enum SourceError {
     /// The registry did not give it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Whoever was asked outside could not give it.
+    #[error(transparent)]
+    Outside(#[from] Told),
 }
 
 impl SourceError {
@@ -172,6 +177,7 @@ impl SourceError {
             Self::Offline { .. } => Some("scan without `--offline`, or save the image to a file and scan that".into()),
             Self::Engine(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Outside(told) => told.hint(),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use model::artifact::WorkingTree;
 use model::gap::{Gap, GapKind};
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::target::GitUrl;
@@ -85,7 +86,7 @@ impl GitError {
 }
 
 /// What a working tree consists of.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contents {
     pub(crate) listing: Listing,
     pub(crate) state: WorkingTree,

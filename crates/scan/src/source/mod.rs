@@ -19,6 +19,7 @@ mod error;
 pub(crate) mod git;
 mod oci_layout;
 mod platform;
+pub(crate) mod provide;
 mod registry;
 mod tar_index;
 
@@ -42,6 +43,7 @@ pub(crate) use engine::names;
 pub use error::SourceError;
 pub use git::{GitError, uncommitted};
 pub use platform::{Platform, PlatformError};
+pub use provide::Outside;
 pub use registry::{
     ArtifactFile, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact, RegistryError,
     RegistryOptions, Shared, http_client, understands_challenge,
@@ -59,6 +61,8 @@ pub struct SourceOptions {
     pub offline: bool,
     /// How to talk to registries.
     pub registry: RegistryOptions,
+    /// Where to ask for what is elsewhere, in a process that may not do so itself: see [`crate::sandbox`].
+    pub outside: Option<Outside>,
 }
 
 /// An image whose documents were read and verified, and whose layers can be read.
@@ -104,7 +108,7 @@ pub enum SourceIdentity {
 }
 
 /// What can be said of a target without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// What it is recognised by.
     pub identity: SourceIdentity,
@@ -208,6 +212,9 @@ pub fn locate(target: &Target, options: &SourceOptions) -> Result<Option<Located
 ///
 /// Equals the identity that [`open`] returns as long as nothing changed.
 pub fn identify(target: &Target, options: &SourceOptions) -> Result<Known, SourceError> {
+    if let Some(outside) = options.outside.as_ref().filter(|_| target.is_elsewhere()) {
+        return outside.known();
+    }
     let identity = match target {
         Target::Image(reference) => return identify(&engine::locate(reference, options)?.target, options),
         Target::Engine(kind, name) => return engine::identify(*kind, name, options),

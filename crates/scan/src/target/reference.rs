@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use model::digest::Digest;
+use serde::{Deserialize, Serialize};
 
 /// The registry that a name without one means.
 pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
@@ -22,7 +23,7 @@ const TAG_BYTES_MAX: usize = 128;
 ///
 /// Docker's rules: without a registry it is Docker Hub's, there a single name belongs to `library/`, and without tag
 /// and digest the tag is `latest`. With both, the digest decides and the tag is a remark.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reference {
     registry: String,
     repository: String,

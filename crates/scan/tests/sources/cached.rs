@@ -7,6 +7,7 @@ use dogwatch_scan::bases::Bases;
 use dogwatch_scan::cache::Cache;
 use dogwatch_scan::inspect::{InspectOptions, image_catalogers, inspect};
 use dogwatch_scan::progress::Progress;
+use dogwatch_scan::sandbox::Sandboxing;
 use dogwatch_scan::source::SourceOptions;
 use tempfile::TempDir;
 
@@ -40,6 +41,7 @@ fn an_archive_rewritten_in_place_is_never_taken_for_the_old_one() {
         cache: Some(cache),
         bases: Bases::default(),
         progress: Progress::default(),
+        sandbox: Sandboxing::Off,
     };
     let path = scratch.path().join("image.tar");
     let (one, other) = (archive("1000"), archive("2000"));

@@ -33,6 +33,7 @@ use crate::target::{Pattern, Reference};
 use super::blob::Stored;
 use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Parsed, Store};
 use super::error::SourceError;
+use super::provide::{Answer, Given, Outside, Question};
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
 pub use artifact::{ArtifactFile, RegistryArtifact};
@@ -295,17 +296,37 @@ fn tag_of(reference: &Reference) -> &str {
 
 /// Opens the image that the reference names.
 pub(super) fn open(target: String, reference: &Reference, options: &SourceOptions) -> Result<OpenImage, SourceError> {
+    let place = reference.to_string();
+    if let Some(outside) = &options.outside {
+        let top = outside.document(&Question::Top)?;
+        let store = OutsideStore { outside: outside.clone(), place, sizes_are_asked: false };
+        return read(target, reference, &store, top, options);
+    }
     let repository = options.registry.shared.repository(reference, &options.registry)?;
-    let store = RegistryStore { repository, place: reference.to_string() };
-    let asked = reference.digest().map_or(tag_of(reference).to_owned(), Digest::to_string);
-    let (bytes, claimed) = store.repository.manifest(&asked)?;
+    let top = repository.manifest(&name_of(reference))?;
+    read(target, reference, &RegistryStore { repository, place }, top, options)
+}
+
+/// What the manifest is asked for by.
+fn name_of(reference: &Reference) -> String {
+    reference.digest().map_or(tag_of(reference).to_owned(), Digest::to_string)
+}
+
+/// Reads the documents of the image whose topmost one is this.
+fn read(
+    target: String,
+    reference: &Reference,
+    store: &dyn Store,
+    (bytes, claimed): (Vec<u8>, Option<Digest>),
+    options: &SourceOptions,
+) -> Result<OpenImage, SourceError> {
     let digest = document::digest_of(&bytes);
     if let Some(expected) = reference.digest().or(claimed.as_ref()) {
-        document::verify(&store.place, "the manifest", expected, &bytes)?;
+        document::verify(store.place(), "the manifest", expected, &bytes)?;
     }
     let wanted = options.platform.as_ref();
-    let manifest = document::select_manifest(&store, document::parse(&store.place, &bytes)?, wanted)?;
-    let (mut artifact, layers) = document::image(&store, manifest, wanted)?;
+    let manifest = document::select_manifest(store, document::parse(store.place(), &bytes)?, wanted)?;
+    let (mut artifact, layers) = document::image(store, manifest, wanted)?;
     artifact.target = target;
     artifact.names = vec![reference.to_string()];
     let identity = SourceIdentity::Manifest { digest, selection: archive::selection(None, wanted) };
@@ -321,18 +342,28 @@ pub(super) fn referrers(
     subject: &Digest,
     options: &SourceOptions,
 ) -> Result<Vec<Descriptor>, SourceError> {
-    let repository = options.registry.shared.repository(reference, &options.registry)?;
+    let documents = match &options.outside {
+        Some(outside) => outside.documents(&Question::Referrers(subject.clone()))?,
+        None => referring(reference, subject, options)?,
+    };
     let place = reference.to_string();
+    let lists = documents.iter().map(|bytes| index_entries(&place, bytes)).collect::<Result<Vec<_>, _>>()?;
+    Ok(lists.concat())
+}
+
+/// The pages of the list of what refers to `subject`, not read yet.
+fn referring(reference: &Reference, subject: &Digest, options: &SourceOptions) -> Result<Vec<Vec<u8>>, SourceError> {
+    let repository = options.registry.shared.repository(reference, &options.registry)?;
     let mut found = Vec::new();
     let mut next = Some(format!("{}/referrers/{subject}", repository.home().path));
     for page in 0..REFERRER_PAGES_MAX {
         let Some(path) = next.take() else { return Ok(found) };
         match repository.referrers_page(&path)? {
             Some(page) => {
-                found.extend(index_entries(&place, &page.bytes)?);
+                found.push(page.bytes);
                 next = page.next;
             }
-            None if page == 0 => return referrers_by_tag(&repository, &place, subject),
+            None if page == 0 => return referring_by_tag(&repository, subject),
             None => return Ok(found),
         }
     }
@@ -340,15 +371,15 @@ pub(super) fn referrers(
         return Ok(found);
     }
     Err(SourceError::Malformed {
-        place,
+        place: reference.to_string(),
         what: "the list of referrers".into(),
         detail: format!("it has more than {REFERRER_PAGES_MAX} pages"),
     })
 }
 
-fn referrers_by_tag(repository: &Repository, place: &str, subject: &Digest) -> Result<Vec<Descriptor>, SourceError> {
+fn referring_by_tag(repository: &Repository, subject: &Digest) -> Result<Vec<Vec<u8>>, SourceError> {
     match repository.manifest(&format!("sha256-{}", subject.hex())) {
-        Ok((bytes, _)) => index_entries(place, &bytes),
+        Ok((bytes, _)) => Ok(vec![bytes]),
         Err(RegistryError::NotFound { .. }) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
@@ -362,6 +393,73 @@ fn index_entries(place: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, SourceErr
             what: "the list of referrers".into(),
             detail: "it is a manifest and not an index".into(),
         }),
+    }
+}
+
+/// Hands over what a process asks for that may not ask itself; nothing of it is read here.
+pub(super) fn answer(
+    reference: &Reference,
+    question: &Question,
+    options: &SourceOptions,
+) -> Result<Answer, SourceError> {
+    let repository = options.registry.shared.repository(reference, &options.registry)?;
+    Ok(match question {
+        Question::Top => {
+            let (bytes, claimed) = repository.manifest(&name_of(reference))?;
+            Answer::Given(Given::Document(claimed), bytes)
+        }
+        Question::Manifest(digest) => Answer::Given(Given::Document(None), repository.manifest(&digest.to_string())?.0),
+        Question::Blob { digest, size } => {
+            Answer::Stream(Box::new(BlobReader::open(repository, digest.clone(), *size)?))
+        }
+        Question::Referrers(subject) => {
+            let documents = referring(reference, subject, options)?;
+            let lengths = documents.iter().map(|document| document.len() as u64).collect();
+            Answer::Given(Given::Documents(lengths), documents.concat())
+        }
+        _ => return Err(SourceError::NoLayers { target: reference.to_string() }),
+    })
+}
+
+/// The documents and layers of an image that somebody else fetches.
+pub(super) struct OutsideStore {
+    pub(super) outside: Outside,
+    pub(super) place: String,
+    /// The manifest's word on a layer's size is not taken: containerd knows it.
+    pub(super) sizes_are_asked: bool,
+}
+
+impl Store for OutsideStore {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+        Ok(self.outside.document(&Question::Manifest(descriptor.digest.clone()))?.0)
+    }
+
+    fn config(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+        let what = || "the configuration".to_owned();
+        let Descriptor { digest, mut size, .. } = descriptor.clone();
+        if self.sizes_are_asked {
+            size = self.outside.size(&digest)?;
+        }
+        if size > CONFIG_BYTES_MAX {
+            return Err(SourceError::TooLarge { place: self.place.clone(), what: what(), limit: CONFIG_BYTES_MAX });
+        }
+        let failed = |source| RegistryError::Body { what: format!("{} of `{}`", what(), self.place), source };
+        let mut bytes = Vec::new();
+        let reader = self.outside.stream(&Question::Blob { digest, size }).map_err(failed)?;
+        reader.take(CONFIG_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn layer(&self, descriptor: &Descriptor) -> Result<Stored, SourceError> {
+        let Descriptor { digest, mut size, .. } = descriptor.clone();
+        if self.sizes_are_asked {
+            size = self.outside.size(&digest)?;
+        }
+        Ok(Stored::Outside { outside: self.outside.clone(), digest, size })
     }
 }
 
