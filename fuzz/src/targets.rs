@@ -91,6 +91,10 @@ pub(crate) fn all() -> Vec<Target> {
             &[],
             |bytes| drop(formats::vex::read("fuzz.json", bytes)),
         ),
+        target("attached", &["vex"], ATTACHED, |bytes| {
+            let image = model::digest::Digest::from_bytes([0; 32]);
+            drop(formats::vex::read_attached("fuzz.json", bytes, &[image]));
+        }),
         target("report", &["formats/report.json", "policy/shop-report.json"], &[], report),
         target("feed", &["advisories", "feeds"], &[], feed),
         target("statement", &[], STATEMENTS, |bytes| drop(advisories::share::statement::Statement::open(bytes, &[]))),
@@ -481,6 +485,12 @@ const CONDITIONS: &[&str] = &[
     "image.labels.exists(l, l.key == \"a\")",
     "[1, 2].all(x, x > 0) ? true : false",
     "\"a\".matches(\"(a+)+$\")",
+];
+/// An envelope, a bundle and a statement, as cosign writes them.
+const ATTACHED: &[&str] = &[
+    r#"{"payloadType":"application/vnd.in-toto+json","payload":"eyJwcmVkaWNhdGVUeXBlIjoiaHR0cHM6Ly9vcGVudmV4LmRldi9ucy92MC4yLjAiLCJwcmVkaWNhdGUiOnt9fQ==","signatures":[]}"#,
+    r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payload":"e30="}}"#,
+    r#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://openvex.dev/ns/v0.2.0","subject":[{"digest":{"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}}],"predicate":{"@context":"https://openvex.dev/ns/v0.2.0","statements":[]}}"#,
 ];
 const EXCEPTION: &str = "version: 1\nid: EX-1\nwho: someone\nwhy: a reason\nuntil: 2027-01-01\nscope:\n  vulnerabilities: [CVE-2021-44228]\n  packages: [\"pkg:npm/*\"]\naccepted_at:\n  severity: high\n";
 

@@ -12,7 +12,7 @@ use model::report::{Remedy, RemedyAction};
 use model::version::compare_lenient as compare;
 
 /// Groups findings by the action that removes them. `denied` are the findings the verdict objects to; actions that remove
-/// more of those come first.
+/// more of those come first. What is said to be fixed or not to affect needs none, unless a policy denies it all the same.
 pub fn remedies(
     artifact: &Artifact,
     inventory: &Inventory,
@@ -23,6 +23,9 @@ pub fn remedies(
     let subject = Subject { artifact, inventory, findings };
     let mut groups: BTreeMap<Key<'_>, Vec<u32>> = BTreeMap::new();
     for (index, finding) in (0..).zip(findings) {
+        if finding.vex.as_ref().is_some_and(|vex| vex.status.suppresses()) && !denied.contains(&index) {
+            continue;
+        }
         let package = inventory.package(finding.package);
         groups.entry(key(artifact, package, finding, &pullers)).or_default().push(index);
     }

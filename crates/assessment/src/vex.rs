@@ -41,6 +41,11 @@ impl Statements {
         Self { statements, by_vulnerability }
     }
 
+    /// These and more. Of equally old ones these are the newer.
+    pub fn with(&self, more: Vec<VexStatement>) -> Self {
+        Self::new(more.into_iter().chain(self.statements.iter().cloned()).collect())
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()

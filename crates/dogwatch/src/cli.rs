@@ -137,10 +137,11 @@ pub(crate) struct JudgeArguments {
     /// Exceptions from policy: who, why, what, until when. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
-    /// What others say about findings: a VEX document (OpenVEX, CSAF, CycloneDX) or a directory of them. May be repeated.
+    /// What others say about findings: a VEX document (OpenVEX, CSAF, CycloneDX) or a directory of them; `oci` takes
+    /// those attached to the image in its registry, whose signatures are not checked. May be repeated.
     ///
     /// A finding that is said to be `fixed` or `not_affected` stays in the report, with who says so, and policies do not count it.
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR|oci")]
     pub(crate) vex: Vec<PathBuf>,
     /// Fail for findings of this severity and above, in place of the built-in policies.
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
@@ -148,6 +149,21 @@ pub(crate) struct JudgeArguments {
     /// Whose scores to prefer, in order: `NVD`, `CISA-ADP`, … .
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) scorer: Vec<String>,
+}
+
+/// What to leave out.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExcludeArguments {
+    /// Leave out packages found only in files at these paths: `/opt/tests`, `**/node_modules/**`. The report says what was left
+    /// out. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Trivy: the same for directories.
+    #[arg(long, hide = true, value_name = "PATTERN", value_delimiter = ',')]
+    pub(crate) skip_dirs: Vec<String>,
+    /// Trivy: the same for files.
+    #[arg(long, hide = true, value_name = "PATTERN", value_delimiter = ',')]
+    pub(crate) skip_files: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +188,8 @@ pub(crate) struct ScanArguments {
     pub(crate) max_tags: Option<usize>,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
+    #[command(flatten)]
+    pub(crate) exclude: ExcludeArguments,
     #[command(flatten)]
     pub(crate) judge: JudgeArguments,
     /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: table].
@@ -241,6 +259,8 @@ pub(crate) struct SbomArguments {
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
+    #[command(flatten)]
+    pub(crate) exclude: ExcludeArguments,
     /// What to write; `FORMAT=FILE` writes into a file. May be repeated [default: cyclonedx].
     #[arg(short, id = "bill", long = "output", value_name = "FORMAT[=FILE]", value_parser = OutputParser { bills_only: true })]
     pub(crate) output: Vec<Asked>,

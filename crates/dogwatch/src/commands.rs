@@ -21,13 +21,14 @@ use std::sync::Arc;
 use ::advisories::private;
 use ::scan::bases::Bases;
 use ::scan::cache::Cache;
+use ::scan::exclude::{Exclude, Fits};
 use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
 use ::scan::sandbox::Sandboxing;
 use ::scan::source::{Mirror, Pace, Platform, RegistryOptions, Shared, SourceOptions};
 use ::scan::target::Target;
 use anyhow::Context;
 
-use crate::cli::SourceArguments;
+use crate::cli::{ExcludeArguments, SourceArguments};
 use crate::console::{Failure, Hint, note};
 use crate::{paths, talk};
 
@@ -63,6 +64,7 @@ fn inspect_options(arguments: &SourceArguments) -> Result<InspectOptions, Failur
         source: SourceOptions { platform, spool_dir, offline: arguments.offline, registry, outside: None },
         cache,
         bases: bases()?,
+        exclude: Exclude::default(),
         progress: talk::layers(None),
         sandbox: sandboxing(arguments),
     })
@@ -79,6 +81,18 @@ fn sandboxing(arguments: &SourceArguments) -> Sandboxing {
             Sandboxing::Off
         }
     }
+}
+
+/// What the user asked to leave out.
+fn exclude(arguments: &ExcludeArguments) -> Result<Exclude, Failure> {
+    let all = [
+        (Fits::Anything, &arguments.exclude),
+        (Fits::Directories, &arguments.skip_dirs),
+        (Fits::Files, &arguments.skip_files),
+    ];
+    let patterns = all.into_iter().flat_map(|(fits, texts)| texts.iter().map(move |text| (fits, text.as_str())));
+    let hint = "`*` and `?` stay within one name, `**` goes across; a `\\` before a sign takes its meaning";
+    Exclude::new(patterns).hint(Some(hint.into()))
 }
 
 /// The registered base images.

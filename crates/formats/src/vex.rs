@@ -6,10 +6,12 @@
 //! Start at [`read`]. One file per format below `vex/`; which findings a statement is about is decided in `assessment`.
 //! **Never:** nothing here checks a signature, so a signed envelope is refused rather than read as if it had been checked.
 
+mod attestation;
 mod csaf;
 mod cyclonedx;
 mod openvex;
 
+pub use attestation::read_attached;
 use model::Timestamp;
 use model::vex::VexStatement;
 use serde::Deserialize;
@@ -43,6 +45,12 @@ pub enum VexError {
     /// A signed envelope or an attestation.
     #[error("the document is an attestation (in-toto), whose signature would go unchecked")]
     Attestation,
+    /// The content of an envelope cannot be decoded.
+    #[error("the attestation's envelope is malformed")]
+    Envelope,
+    /// An attestation about something else than what it is attached to.
+    #[error("the attestation is not about this image")]
+    OtherSubject,
     /// A version that is not read.
     #[error("{form} is not read")]
     Unsupported {
@@ -67,7 +75,7 @@ impl VexError {
             Self::Unrecognised | Self::Unsupported { .. } => {
                 Some("give OpenVEX, CSAF 2.0 or CycloneDX 1.4 to 1.7, all of them as JSON")
             }
-            Self::Malformed(_) | Self::TooLarge { .. } => None,
+            Self::Malformed(_) | Self::Envelope | Self::OtherSubject | Self::TooLarge { .. } => None,
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum GapKind {
     PartialCoverage,
     /// The knowledge is older than is trusted.
     Stale,
+    /// The user asked to leave it out.
+    Excluded,
 }
 
 impl GapKind {
@@ -60,6 +62,7 @@ impl GapKind {
             Self::NoCoverage => "no-coverage",
             Self::PartialCoverage => "partial-coverage",
             Self::Stale => "stale",
+            Self::Excluded => "excluded",
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::bases::Bases;
 use crate::cache::{Cache, Kind, key};
 use crate::container::{self, Found};
 use crate::error::ScanError;
+use crate::exclude::Exclude;
 use crate::progress::{Event, Progress};
 use crate::sandbox::{self, Sandboxing};
 use crate::source::git::{self, Contents};
@@ -42,6 +43,8 @@ pub struct InspectOptions {
     pub cache: Option<Cache>,
     /// Known base images.
     pub bases: Bases,
+    /// What of it to leave out.
+    pub exclude: Exclude,
     /// Who is told how it goes on.
     pub progress: Progress,
     /// Whether another process reads, which can do nothing else.
@@ -116,6 +119,7 @@ pub fn inspect(target: &Target, options: &InspectOptions) -> Result<Inspection, 
         None => look(&place, prepared.contents.as_ref(), options)?,
     };
     inspection.artifact.target = prepared.named;
+    options.exclude.apply(&mut inspection.inventory);
     Ok(Inspection { taken_from, ..inspection })
 }
 

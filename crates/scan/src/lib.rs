@@ -19,5 +19,6 @@ pub mod bases;
 pub mod vex;
 pub mod progress;
 mod error;
+pub mod exclude;
 
 pub use error::ScanError;

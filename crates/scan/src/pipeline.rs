@@ -16,7 +16,7 @@ use policy::{Exceptions, Filter, PolicySet, Subject};
 use crate::error::ScanError;
 use crate::inspect::{InspectOptions, Inspection, inspect};
 use crate::target::Target;
-use crate::vex::Vex;
+use crate::vex::{self, Vex};
 
 /// What judging needs besides what was found.
 #[derive(Debug)]
@@ -48,7 +48,9 @@ pub fn scan(
     judge: &JudgeOptions<'_>,
 ) -> Result<(ScanReport, Inspection), ScanError> {
     let inspection = inspect(target, options)?; // touches; each layer is read once, ever
-    let report = judge_inspection(&inspection, judge)?; // reads the mapped index, and thinks
+    let vex = judge.vex.with_attached.then(|| vex::attached(judge.vex, target, &inspection.artifact, &options.source));
+    let judge = JudgeOptions { vex: vex.as_ref().unwrap_or(judge.vex), assess: judge.assess.clone(), ..*judge };
+    let report = judge_inspection(&inspection, &judge)?; // reads the mapped index, and thinks
     Ok((report, inspection))
 }
 

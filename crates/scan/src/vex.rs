@@ -1,4 +1,5 @@
-//! VEX documents from files: what others say about findings, read once for all targets.
+//! VEX documents: what others say about findings. Files are read once for all targets; what is attached to an image in its
+//! registry ([`attached`]) is fetched for that image.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,8 +7,12 @@ use std::path::{Path, PathBuf};
 
 use assessment::vex::Statements;
 use formats::vex::{self, VEX_BYTES_MAX, VexError};
+use model::artifact::Artifact;
 use model::gap::{Gap, GapKind};
 use model::vex::VexStatement;
+
+use crate::source::{self, Attached, Attachments, SourceOptions};
+use crate::target::Target;
 
 /// Documents read from one directory; the largest public collections have about a thousand.
 const DOCUMENTS_MAX: usize = 20_000;
@@ -21,6 +26,8 @@ pub struct Vex {
     pub statements: Statements,
     /// What in the documents is not used.
     pub gaps: Vec<Gap>,
+    /// Also look for documents attached to the image.
+    pub with_attached: bool,
     /// Files of a directory that are no VEX documents, as sentences.
     pub notes: Vec<String>,
 }
@@ -94,6 +101,49 @@ pub fn load(paths: &[PathBuf]) -> Result<Vex, VexFileError> {
     }
     read.statements = Statements::new(statements);
     Ok(read)
+}
+
+/// What was read, and what is attached to the image in its registry. Nobody has checked who attached it, and each statement
+/// says so. What cannot be had or read is a gap: without it findings stay, so the scan goes on.
+pub fn attached(vex: &Vex, target: &Target, artifact: &Artifact, options: &SourceOptions) -> Vex {
+    let mut all = Vex { gaps: vex.gaps.clone(), ..Vex::default() };
+    let gap = |kind, detail: String| Gap::new(kind, "attached VEX documents", detail);
+    let found = artifact.manifest_digest.as_ref().map(|image| source::attached(target, image, options));
+    let attachments = match found {
+        Some(Ok(Some(attachments))) => attachments,
+        Some(Err(error)) => {
+            all.gaps.push(gap(GapKind::Unreadable, error.to_string()));
+            Attachments::default()
+        }
+        Some(Ok(None)) | None => {
+            let detail = "they are in the registry of an image, and this was not taken from one";
+            all.gaps.push(gap(GapKind::Unsupported, detail.to_owned()));
+            Attachments::default()
+        }
+    };
+    if attachments.left_out > 0 {
+        all.gaps.push(gap(GapKind::LimitExceeded, format!("{} were too large or too many", attachments.left_out)));
+    }
+    let mut statements = Vec::new();
+    for Attached { place, bytes } in attachments.documents {
+        let name = format!("{place} (attached, unverified)");
+        let read = bytes.map_err(|detail| (GapKind::Unreadable, detail)).and_then(|bytes| {
+            formats::vex::read_attached(&name, &bytes, &attachments.subjects).map_err(|error| {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                (GapKind::Malformed, format!("{error}{cause}"))
+            })
+        });
+        match read {
+            Ok(document) => {
+                let problem = |problem| Gap::new(GapKind::Malformed, &*name, problem);
+                all.gaps.extend(document.problems.into_iter().map(problem));
+                statements.extend(document.statements);
+            }
+            Err((kind, detail)) => all.gaps.push(Gap::new(kind, name, detail)),
+        }
+    }
+    all.statements = vex.statements.with(statements);
+    all
 }
 
 fn add(path: &Path, read: &mut Vex, statements: &mut Vec<VexStatement>) -> Result<(), VexFileError> {

@@ -92,6 +92,30 @@ impl Registry {
         }
     }
 
+    /// Stores bytes in a repository, and returns their digest.
+    pub fn blob(&self, repository: &str, bytes: &str) -> String {
+        let answer = self.ask("POST", &format!("/v2/{repository}/blobs/uploads/"), "", "");
+        let place = answer.lines().find_map(|line| line.strip_prefix("Location: ")).expect("a place to upload to");
+        let path = place.split_once("/v2/").expect("a path").1;
+        let digest = digest(bytes);
+        let kind = "Content-Type: application/octet-stream\r\n";
+        let answer = self.ask("PUT", &format!("/v2/{path}&digest={digest}"), kind, bytes);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        digest
+    }
+
+    /// Stores a manifest or index under a tag, and returns its digest.
+    pub fn manifest(&self, repository: &str, tag: &str, kind: &str, manifest: &str) -> String {
+        let answer = self.ask(
+            "PUT",
+            &format!("/v2/{repository}/manifests/{tag}"),
+            &format!("Content-Type: {kind}\r\n"),
+            manifest,
+        );
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        digest(manifest)
+    }
+
     /// One request and its whole answer.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
@@ -107,6 +131,11 @@ impl Registry {
     pub fn reference(&self, name: &str) -> String {
         format!("localhost:{}/{name}", self.port)
     }
+}
+
+fn digest(bytes: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 impl Drop for Registry {

@@ -1,5 +1,7 @@
 //! Moving over: what people type for Trivy, Grype, Syft and OSV-Scanner does the same here.
 
+use std::collections::BTreeSet;
+
 use dogwatch_e2e::essence::same;
 use dogwatch_e2e::images::{copy, small};
 use dogwatch_e2e::program::User;
@@ -56,4 +58,40 @@ fn one_lock_file_is_read_and_its_neighbours_are_not() {
     let report = user.scan(&format!("file:{text}"), &[]);
     assert!(report["inventory"]["gaps"][0]["detail"].to_string().contains("no cataloger knows"), "{report}");
     user.run(&["scan", "file:/nowhere/package-lock.json"]).exits(2);
+}
+
+/// Syft's `--exclude`, Trivy's `--skip-dirs` and `--skip-files`: what is left out is said, everything else stays.
+#[test]
+fn what_is_excluded_is_left_out_and_said() {
+    let Some(layout) = small() else { return };
+    let user = User::new();
+    let target = format!("oci-dir:{}", layout.display());
+    let all = user.scan(&target, &[]);
+    let names = |report: &Value, keep: fn(&Value) -> bool| -> BTreeSet<String> {
+        let packages = report["inventory"]["packages"].as_array().expect("packages").iter();
+        packages.filter(|package| keep(package)).map(|package| package["purl"].to_string()).collect()
+    };
+    // The application itself is beside its `node_modules`.
+    let is_npm = |package: &Value| package["type"] == "npm" && package["name"] != "shop";
+    assert!(names(&all, is_npm).len() > 5);
+    for how in [
+        ["--exclude", "**/node_modules/**"],
+        ["--exclude", "./srv"],
+        ["--skip-dirs", "/srv/shop/node_modules"],
+        ["--skip-dirs", "nothing,**/node_modules"],
+        ["--skip-files", "**/package.json,/srv/none"],
+    ] {
+        let report = user.scan(&target, &how);
+        assert_eq!(names(&report, is_npm), BTreeSet::new(), "{how:?}");
+        assert_eq!(names(&report, |it| it["type"] != "npm"), names(&all, |it| it["type"] != "npm"), "{how:?}");
+        let gaps = report["inventory"]["gaps"].as_array().expect("gaps");
+        assert!(gaps.iter().any(|gap| gap["kind"] == "excluded"), "{how:?}: {gaps:?}");
+        let findings = report["findings"].as_array().expect("findings");
+        assert!(!findings.is_empty() && findings.iter().all(|it| it["package"].as_u64().is_some()), "{how:?}");
+    }
+    // A pattern that fits nothing changes nothing.
+    let report = user.scan(&target, &["--exclude", "/nowhere/**"]);
+    assert_eq!(report["inventory"], all["inventory"]);
+    let refused = user.run(&["scan", &target, "--exclude", "a["]).exits(2).stderr;
+    assert!(refused.contains("is no pattern for paths"), "{refused}");
 }

@@ -1,5 +1,7 @@
 //! What targets are judged by. Loaded once, however many targets there are.
 
+use std::path::Path;
+
 use ::policy::{Exceptions, Flags, PolicySet, Shorthand};
 use ::scan::pipeline::JudgeOptions;
 use ::scan::vex::{self, Vex};
@@ -45,7 +47,10 @@ impl Judge {
             .transpose()
             .map_err(|errors| commands::mistakes(&errors))?;
         let exceptions = Exceptions::load(borrowed(&exception_files)).map_err(|errors| commands::mistakes(&errors))?;
-        let vex = vex::load(&arguments.vex).map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
+        // Trivy's word; a file of that name is `./oci`.
+        let (oci, files): (Vec<_>, Vec<_>) = arguments.vex.iter().cloned().partition(|path| path == Path::new("oci"));
+        let mut vex = vex::load(&files).map_err(|error| Failure { hint: error.hint(), error: error.into() })?;
+        vex.with_attached = !oci.is_empty();
         vex.notes.iter().for_each(|sentence| note(sentence));
         let rules = PolicySet::from_flags(flags, named)?;
         let assess = AssessOptions { scorers: arguments.scorer.clone() };

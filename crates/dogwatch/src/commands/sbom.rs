@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: SbomArguments) -> Result<u8, Failure> {
         outputs.push(Output::stdout("cyclonedx"));
     }
     let target = super::target(&arguments.target, &arguments.source)?;
-    let options = super::inspect_options(&arguments.source)?;
+    let mut options = super::inspect_options(&arguments.source)?;
+    options.exclude = super::exclude(&arguments.exclude)?;
     let bar = progress(format!("looking into {target}"));
     let inspection = inspect(&target, &options).map_err(super::scan::failed(&target));
     bar.finish_and_clear();

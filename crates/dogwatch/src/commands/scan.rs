@@ -31,6 +31,7 @@ pub(crate) fn run(mut arguments: Box<ScanArguments>) -> Result<u8, Failure> {
     foreign::adopt(&mut arguments)?;
     let documents = Documents::load(&arguments)?;
     let mut options = super::inspect_options(&arguments.source)?;
+    options.exclude = super::exclude(&arguments.exclude)?;
     let expand = |text: &str| patterns::expand(text, &arguments, &options);
     let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref(), expand)?;
     if let Targets::One(named) = &targets {

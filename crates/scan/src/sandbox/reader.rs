@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::error::ScanError;
+use crate::exclude::Exclude;
 use crate::inspect::{InspectOptions, Inspection, image_catalogers, look};
 use crate::progress::Progress;
 use crate::source::{Outside, RegistryOptions, SourceOptions};
@@ -70,6 +71,7 @@ fn options(job: &Job, link: &Arc<Link>) -> InspectOptions {
         },
         cache,
         bases: job.bases.clone(),
+        exclude: Exclude::default(),
         progress: Progress::to(move |event| listener.tell(event)),
         sandbox: Sandboxing::Off,
     }

@@ -45,8 +45,8 @@ pub use git::{GitError, uncommitted};
 pub use platform::{Platform, PlatformError};
 pub use provide::Outside;
 pub use registry::{
-    ArtifactFile, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact, RegistryError,
-    RegistryOptions, Shared, http_client, understands_challenge,
+    ArtifactFile, Attached, Attachments, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact,
+    RegistryError, RegistryOptions, Shared, http_client, understands_challenge,
 };
 
 /// How to open images.
@@ -243,10 +243,21 @@ pub fn list(pattern: &Pattern, bounds: ListBounds, options: &SourceOptions) -> R
 }
 
 /// Lists what refers to the manifest `subject` in the target's registry: signatures, attestations, bills of materials.
-/// Empty for targets that are not in a registry. A bare name means its registry here: what an engine has is another target.
+/// Empty for targets that are not in a registry, and for a bare name of an image that an engine has.
 pub fn referrers(target: &Target, subject: &Digest, options: &SourceOptions) -> Result<Vec<Descriptor>, SourceError> {
     match target {
-        Target::Registry(reference) | Target::Image(reference) => Ok(registry::referrers(reference, subject, options)?),
+        Target::Image(reference) => referrers(&engine::locate(reference, options)?.target, subject, options),
+        Target::Registry(reference) => registry::referrers(reference, subject, options),
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Fetches the documents attached to an image that may say what its findings mean (VEX). None for targets that are not
+/// in a registry: what is attached stays there.
+pub fn attached(target: &Target, image: &Digest, options: &SourceOptions) -> Result<Option<Attachments>, SourceError> {
+    match target {
+        Target::Image(reference) => attached(&engine::locate(reference, options)?.target, image, options),
+        Target::Registry(reference) => registry::attached(reference, image, options).map(Some),
+        _ => Ok(None),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dogwatch_scan::bases::Bases;
 use dogwatch_scan::cache::Cache;
+use dogwatch_scan::exclude::Exclude;
 use dogwatch_scan::inspect::{InspectOptions, image_catalogers, inspect};
 use dogwatch_scan::progress::Progress;
 use dogwatch_scan::sandbox::Sandboxing;
@@ -40,6 +41,7 @@ fn an_archive_rewritten_in_place_is_never_taken_for_the_old_one() {
         source: SourceOptions::default(),
         cache: Some(cache),
         bases: Bases::default(),
+        exclude: Exclude::default(),
         progress: Progress::default(),
         sandbox: Sandboxing::Off,
     };

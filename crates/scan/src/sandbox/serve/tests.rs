@@ -21,6 +21,7 @@ fn served(behave: impl FnOnce(UnixStream) + Send + 'static) -> (String, Vec<Path
         source: Default::default(),
         cache: Some(cache),
         bases: Bases::default(),
+        exclude: Default::default(),
         progress: Default::default(),
         sandbox: Default::default(),
     };

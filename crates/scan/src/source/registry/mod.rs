@@ -6,6 +6,7 @@
 //! pattern. [`shared`] is what one run keeps of all this.
 
 mod artifact;
+mod attached;
 mod auth;
 mod body;
 mod challenge;
@@ -37,6 +38,8 @@ use super::provide::{Answer, Given, Outside, Question};
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
 pub use artifact::{ArtifactFile, RegistryArtifact};
+pub(super) use attached::attached;
+pub use attached::{Attached, Attachments};
 pub(super) use body::BlobReader;
 use body::read_whole;
 pub use challenge::understands_challenge;
