@@ -10,6 +10,7 @@ use model::distro::Distro;
 use model::finding::{Finding, Score, Severity};
 use model::package::{Package, PackageType};
 use model::report::ScanReport;
+use model::vex::{Vex, VexStatus};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -241,37 +242,83 @@ fn compositions(report: &ScanReport) -> Option<Value> {
     (!report.inventory.gaps.is_empty()).then(|| json!([{ "aggregate": "incomplete", "assemblies": [ROOT] }]))
 }
 
+/// Each vulnerability once, and once more for each thing that is said of it in some packages only.
 fn vulnerabilities(report: &ScanReport, references: &[String]) -> Vec<Value> {
     let mut order: Vec<&str> = Vec::new();
-    let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    let mut by_id: BTreeMap<&str, Vec<(Option<&Vex>, Vec<&Finding>)>> = BTreeMap::new();
     for finding in &report.findings {
-        by_id
-            .entry(&finding.id)
-            .or_insert_with(|| {
-                order.push(&finding.id);
-                Vec::new()
-            })
-            .push(finding);
+        let of_id = by_id.entry(&finding.id).or_insert_with(|| {
+            order.push(&finding.id);
+            Vec::new()
+        });
+        match of_id.iter_mut().find(|(said, _)| *said == finding.vex.as_ref()) {
+            Some((_, findings)) => findings.push(finding),
+            None => of_id.push((finding.vex.as_ref(), vec![finding])),
+        }
     }
-    order.into_iter().filter_map(|id| Some(vulnerability(report, references, by_id.get(id)?))).collect()
+    let each = order.iter().flat_map(|id| by_id[id].iter().enumerate());
+    each.map(|(number, (_, findings))| vulnerability(report, references, findings, number)).collect()
 }
 
+/// What somebody says of a finding, as this format says it. Reasons that it has no word for are in the detail.
+fn analysis(vex: &Vex) -> Value {
+    let state = match vex.status {
+        VexStatus::NotAffected => "not_affected",
+        VexStatus::Fixed => "resolved",
+        VexStatus::Affected => "exploitable",
+        VexStatus::UnderInvestigation => "in_triage",
+    };
+    let justification = match vex.justification.as_deref().filter(|_| vex.status == VexStatus::NotAffected) {
+        Some("component_not_present" | "vulnerable_code_not_present") => Some("code_not_present"),
+        Some("vulnerable_code_not_in_execute_path") => Some("code_not_reachable"),
+        Some("inline_mitigations_already_exist") => Some("protected_by_mitigating_control"),
+        Some(own) if JUSTIFICATIONS.contains(&own) => Some(own),
+        _ => None,
+    };
+    let said = [vex.justification.as_deref(), vex.statement.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+    let detail = format!("{} (said {})", said.join(": "), words::vex_source(vex));
+    json!({
+        "state": state,
+        "justification": justification,
+        "detail": detail.trim_start(),
+        "lastUpdated": vex.timestamp,
+    })
+}
+
+/// The reasons that CycloneDX has words for.
+const JUSTIFICATIONS: &[&str] = &[
+    "code_not_present",
+    "code_not_reachable",
+    "protected_at_perimeter",
+    "protected_at_runtime",
+    "protected_by_compiler",
+    "protected_by_mitigating_control",
+    "requires_configuration",
+    "requires_dependency",
+    "requires_environment",
+];
+
 /// One vulnerability in every package that has it.
-fn vulnerability(report: &ScanReport, references: &[String], findings: &[&Finding]) -> Value {
+fn vulnerability(report: &ScanReport, references: &[String], findings: &[&Finding], number: usize) -> Value {
     let Some(worst) = findings.iter().max_by_key(|finding| finding.severity) else { return Value::Null };
     let packages = findings.iter().map(|finding| (*finding, report.inventory.package(finding.package)));
     let recommendations: BTreeSet<String> =
         packages.clone().map(|(finding, package)| words::recommendation(finding, package)).collect();
+    let suppressed = worst.vex.as_ref().is_some_and(|vex| vex.status.suppresses());
+    let status = if suppressed { "unaffected" } else { "affected" };
     let affects = packages.map(|(_, package)| {
         let version = Some(&package.version).filter(|version| !version.is_empty());
         json!({
             "ref": references.get(package.id.0 as usize),
-            "versions": version.map(|version| json!([{ "version": version, "status": "affected" }])),
+            "versions": version.map(|version| json!([{ "version": version, "status": status }])),
         })
     });
     let aliases = worst.ids.iter().filter(|id| **id != worst.id);
     json!({
-        "bom-ref": format!("vulnerability:{}", worst.id),
+        "bom-ref": match number {
+            0 => format!("vulnerability:{}", worst.id),
+            _ => format!("vulnerability:{}:{}", worst.id, number + 1),
+        },
         "id": worst.id,
         "source": { "name": words::database_of_id(&worst.id), "url": words::page_of_id(&worst.id) },
         "references": filled(aliases.map(|id| json!({
@@ -283,6 +330,7 @@ fn vulnerability(report: &ScanReport, references: &[String], findings: &[&Findin
         "recommendation": recommendations.into_iter().collect::<Vec<_>>().join(" "),
         "advisories": filled(worst.references.iter().map(|url| json!({ "url": url })).collect()),
         "published": worst.published.as_deref().filter(|time| time.parse::<Timestamp>().is_ok()),
+        "analysis": worst.vex.as_ref().map(analysis),
         "affects": affects.collect::<Vec<_>>(),
         "properties": filled(exploitation(worst)),
     })

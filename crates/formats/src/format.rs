@@ -10,8 +10,8 @@ use crate::several::Unscanned;
 use crate::table::TableOptions;
 use crate::template::{Template, TemplateError};
 use crate::{
-    cosign_vuln, csv, cyclonedx, github_annotations, github_summary, gitlab, html, json, junit, openvex, sarif, spdx,
-    table,
+    cosign_vuln, csaf, csv, cyclonedx, github_annotations, github_summary, gitlab, html, json, junit, openvex, sarif,
+    spdx, table,
 };
 
 /// One way to write a report.
@@ -134,6 +134,9 @@ pub const ALL: &[Format] = &[
     .also(&["spdx-json", "spdx-json@2.3", "spdx-2-3"]),
     findings("openvex", "json", "OpenVEX 0.2.0 statements, to start your own from", |report, _| {
         Ok(openvex::write(report))
+    }),
+    findings("csaf", "csaf.json", "CSAF 2.0 document of the profile VEX, to start your own from", |report, _| {
+        Ok(csaf::write(report))
     }),
     findings("cosign-vuln", "json", "predicate for `cosign attest --type vuln`", |report, _| {
         Ok(cosign_vuln::write(report))

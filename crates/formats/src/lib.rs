@@ -19,6 +19,7 @@ pub mod table;
 pub mod why;
 
 pub mod cosign_vuln;
+pub mod csaf;
 pub mod csv;
 pub mod cyclonedx;
 pub mod github_annotations;

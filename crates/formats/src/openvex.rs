@@ -21,7 +21,7 @@ use crate::document::{filled, pretty, uuid, without_nulls};
 use crate::words;
 
 /// The justifications that OpenVEX knows; those of other formats become a part of the impact statement.
-const JUSTIFICATIONS: &[&str] = &[
+pub(crate) const JUSTIFICATIONS: &[&str] = &[
     "component_not_present",
     "vulnerable_code_not_present",
     "vulnerable_code_not_in_execute_path",
@@ -115,7 +115,7 @@ fn product(artifact: &Artifact, package: &Package) -> Value {
 }
 
 /// The package URL of an image: its digest where it has one, and its repository.
-fn image(artifact: &Artifact) -> Option<String> {
+pub(crate) fn image(artifact: &Artifact) -> Option<String> {
     if !matches!(artifact.kind, ArtifactKind::Image | ArtifactKind::Container) {
         return None;
     }

@@ -1,7 +1,8 @@
 //! VEX documents as others publish them, and broken ones.
 
 use dogwatch_formats::vex::{VexDocument, VexError, read};
-use dogwatch_formats::{json, openvex};
+use dogwatch_formats::{csaf, cyclonedx, json, openvex};
+use model::finding::Finding;
 use model::report::ScanReport;
 use model::vex::{Vex, VexStatement, VexStatus};
 
@@ -165,11 +166,7 @@ fn report() -> ScanReport {
 fn our_openvex_is_valid_and_is_read_back() {
     let report = report();
     let written = openvex::write(&report);
-    let schema = serde_json::from_str(&text("schemas/openvex-0.2.0.schema.json")).expect("a schema");
-    let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a validator");
-    let document = serde_json::from_str(&written).expect("JSON");
-    let errors: Vec<String> = validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(invalid(&written, "schemas/openvex-0.2.0.schema.json"), [""; 0]);
     let back = read("own.json", written.as_bytes()).expect("a document");
     assert_eq!(back.problems, [""; 0]);
     for (finding, statement) in report.findings.iter().zip(&back.statements) {
@@ -184,4 +181,84 @@ fn our_openvex_is_valid_and_is_read_back() {
         assert!(part.names.contains(&report.inventory.package(finding.package).purl));
     }
     assert!(written.contains("code_not_reachable: never called") && written.contains("by The shop, in shop.json"));
+}
+
+/// What is wrong with a document by a publisher's schema.
+fn invalid(document: &str, schema: &str) -> Vec<String> {
+    let schema = serde_json::from_str(&text(schema)).expect("a schema");
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a validator");
+    let document = serde_json::from_str(document).expect("JSON");
+    validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect()
+}
+
+// Proves: format csaf.
+#[test]
+fn our_csaf_is_valid_and_is_read_back() {
+    let report = report();
+    let written = csaf::write(&report);
+    assert_eq!(invalid(&written, "schemas/csaf-2.0.schema.json"), [""; 0]);
+    let back = read("own.json", written.as_bytes()).expect("a document");
+    assert_eq!(back.problems, [""; 0]);
+    let status = |finding: &Finding| match (&finding.vex, finding.fix.version()) {
+        (Some(vex), _) => vex.status,
+        (None, Some(_)) => VexStatus::Affected,
+        (None, None) => VexStatus::UnderInvestigation,
+    };
+    assert_eq!(back.statements.len(), report.findings.len());
+    for finding in &report.findings {
+        let purl = &report.inventory.package(finding.package).purl;
+        let about = |it: &&VexStatement| {
+            let parts = it.products.iter().flat_map(|product| &product.subcomponents);
+            it.vulnerabilities.contains(&finding.id) && parts.into_iter().any(|part| part.names.contains(purl))
+        };
+        let statement = back.statements.iter().find(about).unwrap_or_else(|| panic!("{} in {purl}", finding.id));
+        assert_eq!(statement.said.status, status(finding), "a scanner never says `not_affected` by itself");
+    }
+    let document: serde_json::Value = serde_json::from_str(&written).expect("JSON");
+    for vulnerability in document["vulnerabilities"].as_array().expect("vulnerabilities") {
+        profile(vulnerability);
+    }
+}
+
+/// Section 4.5: what the profile VEX asks for beyond the schema, and 6.1.6: nothing is said twice of a product.
+fn profile(vulnerability: &serde_json::Value) {
+    let ids = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|id| Some(id.as_str()?.to_owned())).collect()
+    };
+    let remarked = |list: &str| -> Vec<String> {
+        let remarks = vulnerability[list].as_array().into_iter().flatten();
+        remarks.flat_map(|remark| ids(&remark["product_ids"])).collect()
+    };
+    assert!(vulnerability["cve"].is_string() || vulnerability["ids"].is_array(), "{vulnerability}");
+    assert!(vulnerability["notes"].is_array(), "{vulnerability}");
+    let status = vulnerability["product_status"].as_object().expect("a status");
+    let mut all: Vec<String> = status.values().flat_map(ids).collect();
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert!(count > 0 && all.len() == count, "{vulnerability}");
+    let explained = [remarked("flags"), remarked("threats")].concat();
+    let mended = remarked("remediations");
+    assert!(ids(&vulnerability["product_status"]["known_not_affected"]).iter().all(|id| explained.contains(id)));
+    assert!(ids(&vulnerability["product_status"]["known_affected"]).iter().all(|id| mended.contains(id)));
+}
+
+#[test]
+fn what_is_said_of_our_cyclonedx_vulnerabilities_is_read_back() {
+    let report = report();
+    let written = cyclonedx::write(&report, cyclonedx::Vulnerabilities::Included);
+    let back = read("own.cdx.json", written.as_bytes()).expect("a document");
+    assert_eq!(back.problems, [""; 0]);
+    for finding in report.findings.iter().filter(|finding| finding.vex.is_some()) {
+        let purl = &report.inventory.package(finding.package).purl;
+        let names = |it: &&VexStatement| {
+            it.vulnerabilities.contains(&finding.id) && it.products.iter().any(|product| product.names.contains(purl))
+        };
+        let statement = back.statements.iter().find(names).unwrap_or_else(|| panic!("{} in {purl}", finding.id));
+        assert_eq!(Some(statement.said.status), finding.vex.as_ref().map(|vex| vex.status), "{}", finding.id);
+    }
+    assert_eq!(
+        back.statements.iter().filter(|it| it.said.status.suppresses()).count(),
+        report.findings.iter().filter(|it| it.vex.as_ref().is_some_and(|vex| vex.status.suppresses())).count()
+    );
 }
