@@ -4,6 +4,7 @@
 #   make demo IMAGE=name     scan that image instead (any target of `dogwatch scan`)
 #   make test                what the pipeline runs: format, lints, licences, all tests, end to end
 #   make fuzz                every fuzz target for a minute (FUZZ_SECONDS=n for longer)
+#   make dist                what is released, in target/dist (cargo xtask dist --check builds it twice and compares)
 #   make bench               the figures that docs/PERFORMANCE.md quotes
 #
 # The work is in xtask, in Rust.
@@ -11,7 +12,7 @@
 IMAGE ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test fuzz bench linker
+.PHONY: demo test fuzz bench dist linker
 
 demo: linker
 	@cargo xtask demo $(IMAGE)
@@ -24,6 +25,9 @@ fuzz: linker
 
 bench: linker
 	@cargo xtask bench
+
+dist: linker
+	@cargo xtask dist
 
 # Rust links with the C compiler, which a minimal Debian lacks; all else xtask can install itself.
 linker:

@@ -15,14 +15,25 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
-/// The day everything in our images was made: the first of 2024, in seconds and as the configuration writes it.
-const MADE: u64 = 1_704_067_200;
-const MADE_TEXT: &str = "2024-01-01T00:00:00Z";
+/// When something was made: in seconds, and as documents write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Since 1970.
+    pub seconds: u64,
+    /// RFC 3339, in UTC.
+    pub text: String,
+}
+
+/// The day everything in images for tests was made: the first of 2024.
+fn any_day() -> Moment {
+    Moment { seconds: 1_704_067_200, text: "2024-01-01T00:00:00Z".into() }
+}
 
 /// An image that is being put together.
 #[derive(Debug)]
 pub struct Image {
     layout: PathBuf,
+    made: Moment,
     layers: Vec<Value>,
     diff_ids: Vec<String>,
     history: Vec<Value>,
@@ -38,9 +49,15 @@ struct Blob {
 impl Image {
     /// Begins an image in the directory `layout`, which may hold other images already.
     pub fn begin(layout: &Path) -> Result<Self> {
+        Self::begin_at(layout, &any_day())
+    }
+
+    /// [`Image::begin`] for an image all of which was made at one moment.
+    pub fn begin_at(layout: &Path, made: &Moment) -> Result<Self> {
         fs::create_dir_all(layout.join("blobs/sha256"))?;
         fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        Ok(Self { layout: layout.to_owned(), layers: Vec::new(), diff_ids: Vec::new(), history: Vec::new() })
+        let (layout, made) = (layout.to_owned(), made.clone());
+        Ok(Self { layout, made, layers: Vec::new(), diff_ids: Vec::new(), history: Vec::new() })
     }
 
     /// Puts a tar file on top as it is.
@@ -55,7 +72,7 @@ impl Image {
     pub fn directory(&mut self, directory: &Path, created_by: &str) -> Result<()> {
         let blob = self.blob(|out| {
             let mut tar = tar::Builder::new(out);
-            append_below(&mut tar, directory, Path::new(""), &|_, _| true)?;
+            append_below(&mut tar, directory, Path::new(""), self.made.seconds, &|_, _| true)?;
             tar.finish()
         })?;
         self.push(blob, created_by);
@@ -67,10 +84,10 @@ impl Image {
     pub fn changes(&mut self, before: &Path, after: &Path, created_by: &str) -> Result<()> {
         let blob = self.blob(|out| {
             let mut tar = tar::Builder::new(out);
-            append_below(&mut tar, after, Path::new(""), &|path, now| {
+            append_below(&mut tar, after, Path::new(""), self.made.seconds, &|path, now| {
                 before.join(path).symlink_metadata().map_or(true, |old| changed(&old, now))
             })?;
-            append_whiteouts(&mut tar, before, after, Path::new(""))?;
+            append_whiteouts(&mut tar, before, after, Path::new(""), self.made.seconds)?;
             tar.finish()
         })?;
         self.push(blob, created_by);
@@ -79,15 +96,19 @@ impl Image {
 
     /// Notes a build step that changed no file.
     pub fn step(&mut self, created_by: &str) {
-        self.history.push(json!({ "created": MADE_TEXT, "created_by": created_by, "empty_layer": true }));
+        self.history.push(json!({ "created": self.made.text, "created_by": created_by, "empty_layer": true }));
     }
 
     /// Writes configuration and manifest of what was put together so far and names it in the layout's index. `config` is
     /// the `config` member of the image configuration. More layers may follow for another name.
     pub fn finish(&self, name: &str, config: &Value) -> Result<()> {
-        let architecture = architecture();
+        self.finish_for(architecture(), name, config)
+    }
+
+    /// [`Image::finish`] for another architecture, in Go's words.
+    pub fn finish_for(&self, architecture: &str, name: &str, config: &Value) -> Result<()> {
         let config = self.document(&json!({
-            "created": MADE_TEXT,
+            "created": self.made.text,
             "architecture": architecture,
             "os": "linux",
             "config": config,
@@ -117,7 +138,7 @@ impl Image {
     fn push(&mut self, blob: Blob, created_by: &str) {
         self.layers.push(descriptor("application/vnd.oci.image.layer.v1.tar+gzip", &blob));
         self.diff_ids.push(blob.diff_id);
-        self.history.push(json!({ "created": MADE_TEXT, "created_by": created_by }));
+        self.history.push(json!({ "created": self.made.text, "created_by": created_by }));
     }
 
     /// Compresses and hashes what `fill` writes, in one go.
@@ -173,30 +194,62 @@ fn entries(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     Ok(names)
 }
 
+/// Writes a directory as a tar file: everything below it under `prefix`, owned by root, of one time, sorted.
+pub fn tar_of<W: Write>(directory: &Path, prefix: &Path, made: u64, out: W) -> io::Result<W> {
+    let mut tar = tar::Builder::new(out);
+    append_renamed(&mut tar, directory, Path::new(""), prefix, made)?;
+    tar.into_inner()
+}
+
+fn append_renamed<W: Write>(
+    tar: &mut tar::Builder<W>,
+    root: &Path,
+    path: &Path,
+    prefix: &Path,
+    made: u64,
+) -> io::Result<()> {
+    for name in entries(&root.join(path))? {
+        let (path, full) = (path.join(&name), root.join(path).join(&name));
+        let metadata = full.symlink_metadata()?;
+        append(tar, &prefix.join(&path), &full, &metadata, made)?;
+        if metadata.is_dir() {
+            append_renamed(tar, root, &path, prefix, made)?;
+        }
+    }
+    Ok(())
+}
+
 /// Appends everything below `root/path` that `wanted` says yes to; parents of what is wanted are not needed in a layer.
 fn append_below<W: Write>(
     tar: &mut tar::Builder<W>,
     root: &Path,
     path: &Path,
+    made: u64,
     wanted: &dyn Fn(&Path, &Metadata) -> bool,
 ) -> io::Result<()> {
     for name in entries(&root.join(path))? {
         let (path, full) = (path.join(&name), root.join(path).join(&name));
         let metadata = full.symlink_metadata()?;
         if wanted(&path, &metadata) {
-            append(tar, &path, &full, &metadata)?;
+            append(tar, &path, &full, &metadata, made)?;
         }
         if metadata.is_dir() {
-            append_below(tar, root, &path, wanted)?;
+            append_below(tar, root, &path, made, wanted)?;
         }
     }
     Ok(())
 }
 
-fn append<W: Write>(tar: &mut tar::Builder<W>, path: &Path, full: &Path, metadata: &Metadata) -> io::Result<()> {
+fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    path: &Path,
+    full: &Path,
+    metadata: &Metadata,
+    made: u64,
+) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_mode(metadata.permissions().mode() & 0o7777);
-    header.set_mtime(MADE);
+    header.set_mtime(made);
     header.set_uid(0);
     header.set_gid(0);
     header.set_size(0);
@@ -215,7 +268,13 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, path: &Path, full: &Path, metadat
     }
 }
 
-fn append_whiteouts<W: Write>(tar: &mut tar::Builder<W>, before: &Path, after: &Path, path: &Path) -> io::Result<()> {
+fn append_whiteouts<W: Write>(
+    tar: &mut tar::Builder<W>,
+    before: &Path,
+    after: &Path,
+    path: &Path,
+    made: u64,
+) -> io::Result<()> {
     for name in entries(&before.join(path))? {
         let below = path.join(&name);
         let now = after.join(&below).symlink_metadata();
@@ -225,11 +284,11 @@ fn append_whiteouts<W: Write>(tar: &mut tar::Builder<W>, before: &Path, after: &
             marker.push(&name);
             let mut header = Header::new_gnu();
             header.set_entry_type(EntryType::Regular);
-            header.set_mtime(MADE);
+            header.set_mtime(made);
             header.set_size(0);
             tar.append_data(&mut header, path.join(marker), io::empty())?;
         } else if now.is_ok_and(is_directory) && before.join(&below).symlink_metadata().is_ok_and(is_directory) {
-            append_whiteouts(tar, before, after, &below)?;
+            append_whiteouts(tar, before, after, &below, made)?;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod compare;
 pub mod demo;
+pub mod dist;
 pub mod fuzz;
 pub mod image;
 pub mod machine;

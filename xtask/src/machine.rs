@@ -15,7 +15,8 @@ pub struct Tool {
     pub package: &'static str,
 }
 
-const fn tool(program: &'static str, package: &'static str) -> Tool {
+/// A tool.
+pub const fn tool(program: &'static str, package: &'static str) -> Tool {
     Tool { program, package }
 }
 
@@ -41,6 +42,9 @@ pub const TESTS: &[Tool] = &[
     tool("chromium", "chromium"),
     tool("mandoc", "mandoc"),
     tool("xmllint", "libxml2-utils"),
+    tool("dpkg-deb", "dpkg"),
+    tool("objcopy", "binutils"),
+    tool("lintian", "lintian"),
 ];
 
 /// Whether a program is here.

@@ -36,6 +36,12 @@ enum Task {
         #[arg(long, default_value = "data/advisories")]
         out: PathBuf,
     },
+    /// Build what is released, into target/dist: `make dist`.
+    Dist {
+        /// Build a second time elsewhere, and compare every byte.
+        #[arg(long)]
+        check: bool,
+    },
     /// Build the image that the benchmarks measure: real packages, about 1 GB, kept for the next time.
     BenchImage {
         /// Where to keep it.
@@ -78,6 +84,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test => return xtask::test::run(),
         Task::Tidy => xtask::tidy::run()?,
         Task::Snapshot { from, out } => xtask::snapshot::run(&from, &out)?,
+        Task::Dist { check } => xtask::dist::run(check)?,
         Task::BenchImage { root } => xtask::bench::image(&root)?,
         Task::Bench { root, only } => xtask::bench::run(&root, only.as_deref())?,
         Task::CompareSyft { targets, dogwatch } => xtask::compare::run(&targets, dogwatch.as_deref())?,

@@ -1,0 +1,118 @@
+//! `make dist`: what is released, in `target/dist`. The same commit gives the same bytes, wherever it is built with the same
+//! toolchain; `--check` builds a second time, in a clone elsewhere, and compares.
+//!
+//! ```text
+//! binary ── its dependencies inside ── SBOM (our own scan) ── archive, Debian package, image ── SHA256SUMS
+//! build       audit                     package                 package                            package
+//! ```
+//!
+//! Static binaries: musl's where `rustup target add` has brought it and its C compiler is there, else glibc linked statically, which
+//! looks names up by DNS and `/etc/hosts` only. Nothing here is signed: keys are not a build's to have.
+
+pub mod audit;
+mod build;
+pub mod package;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::image::Moment;
+use crate::machine::{self, say, tool};
+use build::Kind;
+use package::Release;
+
+/// What packaging needs beside a Rust toolchain.
+const TOOLS: &[machine::Tool] =
+    &[tool("dpkg-deb", "dpkg"), tool("objcopy", "binutils"), tool("xz", "xz-utils"), tool("git", "git")];
+
+/// Builds and packages this commit; with `check` twice.
+pub fn run(check: bool) -> Result<()> {
+    machine::install(TOOLS)?;
+    let root = &crate::root();
+    if !changed_files(root)?.is_empty() {
+        say("there are changes that are not committed: what is built is no commit's, and nobody can build it again");
+    }
+    let first = release(root)?;
+    if check {
+        compare(root, &first)?;
+    }
+    Ok(())
+}
+
+/// Everything for each kind of machine that this one can build for; the directory it is in.
+fn release(root: &Path) -> Result<PathBuf> {
+    let out = root.join("target/dist");
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    fs::create_dir_all(&out)?;
+    let made = moment(root)?;
+    let kinds = Kind::possible()?;
+    for kind in &kinds {
+        say(&format!("building for {}", kind.target));
+        let binary = build::build(root, kind, &made)?;
+        starts_alone(&binary, kind)?;
+        // Another architecture's program cannot write its own pages and bills of materials.
+        let speaker = if kind.is_native() { binary.clone() } else { native(&kinds, root, &made)? };
+        let release = Release { kind: kind.package(), binary: &binary, speaker: &speaker, made: &made, root };
+        release.write(&out)?;
+    }
+    package::sums(&out)?;
+    let size = fs::read_dir(&out)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = size.collect();
+    names.sort();
+    say(&format!("in {}: {}", out.display(), names.join(", ")));
+    Ok(out)
+}
+
+/// Starts the program where nothing else is, as in the image.
+fn starts_alone(binary: &Path, kind: &Kind) -> Result<()> {
+    if !kind.is_native() || !machine::is_root() {
+        say("not tried whether the program starts where nothing else is: that takes root, and a processor of its kind");
+        return Ok(());
+    }
+    let empty = tempfile::tempdir()?;
+    fs::copy(binary, empty.path().join("dogwatch"))?;
+    let said = machine::output(Command::new("chroot").arg(empty.path()).args(["/dogwatch", "--version"]))?;
+    say(&format!("{} starts alone: {}", kind.target, said.trim()));
+    Ok(())
+}
+
+fn native(kinds: &[Kind], root: &Path, made: &Moment) -> Result<PathBuf> {
+    let kind = kinds.iter().find(|kind| kind.is_native()).context("this machine cannot build for itself")?;
+    build::build(root, kind, made)
+}
+
+/// When the commit that is checked out was made.
+fn moment(root: &Path) -> Result<Moment> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root).args(["log", "-1", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%ct %cd"]);
+    let said = machine::output(git.env("TZ", "UTC"))?;
+    let (seconds, text) = said.trim().split_once(' ').context("git says no time")?;
+    Ok(Moment { seconds: seconds.parse()?, text: text.to_owned() })
+}
+
+fn changed_files(root: &Path) -> Result<String> {
+    machine::output(Command::new("git").arg("-C").arg(root).args(["status", "--porcelain", "--untracked-files=no"]))
+}
+
+/// Builds the same commit from a clone in another directory, and compares every file.
+fn compare(root: &Path, first: &Path) -> Result<()> {
+    let elsewhere = tempfile::Builder::new().prefix("dogwatch-dist-").tempdir()?;
+    let clone = elsewhere.path().join("a/clone/somewhere/else");
+    say(&format!("building once more, in {}", clone.display()));
+    machine::run({
+        let mut git = Command::new("git");
+        git.args(["clone", "--quiet", "--no-hardlinks"]).arg(root).arg(&clone);
+        git
+    })?;
+    let second = release(&clone)?;
+    let sums = |directory: &Path| fs::read_to_string(directory.join(package::SUMS));
+    let (first, second) = (sums(first)?, sums(&second)?);
+    ensure!(first == second, "the two builds differ:\n{first}\n{second}");
+    say("both builds are the same, byte for byte");
+    Ok(())
+}
