@@ -235,8 +235,8 @@ pub(crate) struct ScanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct FixArguments {
-    /// The source tree: `DIR`, `dir:DIR`, or `git:DIR` for what git does not ignore in it.
-    #[arg(value_name = "DIR")]
+    /// The source tree: `DIR`, `dir:DIR`, or `git:DIR` for what git does not ignore in it. Or an image, with `--dockerfile`.
+    #[arg(value_name = "DIR|IMAGE")]
     pub(crate) target: String,
     /// Change the files instead of printing a patch.
     #[arg(long)]
@@ -244,13 +244,36 @@ pub(crate) struct FixArguments {
     /// Change files also where git has uncommitted changes of them.
     #[arg(long, requires = "write")]
     pub(crate) force: bool,
-    /// Also replace a base image in the `FROM` lines of all Dockerfiles of the tree. May be repeated.
-    #[arg(long, value_name = "OLD=NEW")]
+    /// Also replace a base image in the `FROM` lines of all Dockerfiles of the tree; without NEW by the best that is found. May
+    /// be repeated.
+    #[arg(long, value_name = "OLD[=NEW]")]
     pub(crate) base: Vec<String>,
+    /// The same for every base image that the Dockerfiles name, each by the best that is found.
+    #[arg(long, conflicts_with = "base")]
+    pub(crate) bases: bool,
+    /// For an image: the file it is built by, whose `FROM` line moves to the best base that is found.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "bases"])]
+    pub(crate) dockerfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) advice: AdviceArguments,
     #[command(flatten)]
     pub(crate) source: SourceArguments,
     #[command(flatten)]
     pub(crate) judge: JudgeArguments,
+}
+
+/// Which images are looked at in the search for a better base.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdviceArguments {
+    /// Also look at this image. May be repeated.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) candidate: Vec<String>,
+    /// How many tags of the same repository to look at, the newest first; each is scanned.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) candidates: usize,
+    /// Also look at later major versions.
+    #[arg(long)]
+    pub(crate) major: bool,
 }
 
 #[derive(Debug, Args)]
@@ -436,6 +459,16 @@ pub(crate) enum PolicyCommand {
     Facts,
 }
 
+/// How advice is written.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub(crate) enum AdviceFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BasesCommand {
     /// Registers an image as a base.
@@ -446,6 +479,20 @@ pub(crate) enum BasesCommand {
         target: String,
         #[command(flatten)]
         source: SourceArguments,
+    },
+    /// Compares a base image with other tags of its repository, and with images that you name: which has the fewest violations.
+    Advise {
+        /// The base image in use.
+        target: String,
+        /// What to write.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: AdviceFormat,
+        #[command(flatten)]
+        advice: AdviceArguments,
+        #[command(flatten)]
+        source: SourceArguments,
+        #[command(flatten)]
+        judge: JudgeArguments,
     },
     /// Lists the registered bases.
     List,

@@ -1,5 +1,6 @@
 //! One file per command. Each reads its inputs, calls the crates that do the work, prints, and returns the exit code.
 
+mod advice;
 pub(crate) mod advisories;
 pub(crate) mod bases;
 pub(crate) mod cache;

@@ -245,19 +245,19 @@ fn compositions(report: &ScanReport) -> Option<Value> {
 /// Each vulnerability once, and once more for each thing that is said of it in some packages only.
 fn vulnerabilities(report: &ScanReport, references: &[String]) -> Vec<Value> {
     let mut order: Vec<&str> = Vec::new();
-    let mut by_id: BTreeMap<&str, Vec<(Option<&Vex>, Vec<&Finding>)>> = BTreeMap::new();
+    let mut by_id: BTreeMap<&str, Vec<Vec<&Finding>>> = BTreeMap::new();
     for finding in &report.findings {
         let of_id = by_id.entry(&finding.id).or_insert_with(|| {
             order.push(&finding.id);
             Vec::new()
         });
-        match of_id.iter_mut().find(|(said, _)| *said == finding.vex.as_ref()) {
-            Some((_, findings)) => findings.push(finding),
-            None => of_id.push((finding.vex.as_ref(), vec![finding])),
+        match of_id.iter_mut().find(|alike| alike[0].vex == finding.vex) {
+            Some(alike) => alike.push(finding),
+            None => of_id.push(vec![finding]),
         }
     }
     let each = order.iter().flat_map(|id| by_id[id].iter().enumerate());
-    each.map(|(number, (_, findings))| vulnerability(report, references, findings, number)).collect()
+    each.map(|(number, findings)| vulnerability(report, references, findings, number)).collect()
 }
 
 /// What somebody says of a finding, as this format says it. Reasons that it has no word for are in the detail.

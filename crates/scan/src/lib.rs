@@ -15,6 +15,7 @@ pub mod walk;
 pub mod spool;
 pub mod sandbox;
 pub mod cache;
+pub mod advice;
 pub mod bases;
 pub mod vex;
 pub mod progress;

@@ -4,17 +4,58 @@ use std::ops::Range;
 
 use super::{Changes, Refused, apply, lines};
 
+/// The base images that a Dockerfile names, as they are written (with digest), each once, in order. Stages of its own, `scratch`
+/// and names put together from parts are none.
+pub fn bases(text: &str) -> Vec<String> {
+    let named = named(text);
+    let mut found: Vec<String> = Vec::new();
+    for place in named.places {
+        let image = text[place].trim_matches('"');
+        let is_stage = named.stages.iter().any(|stage| stage.eq_ignore_ascii_case(image));
+        if !is_stage && image != "scratch" && !image.is_empty() && !found.iter().any(|known| known == image) {
+            found.push(image.to_owned());
+        }
+    }
+    found
+}
+
 /// The text with one base image replaced by another, in every stage that is built on it.
 ///
-/// `from` is a name with its tag; a digest behind it goes with it, because it is the old image's. A base that is an `ARG`'s
+/// `from` is a name with its tag; a digest behind it goes with it, because it is the old image's. With a digest it is only what is
+/// pinned to that. A base that is an `ARG`'s
 /// default is changed there. One that is only partly an `ARG` (`node:${VERSION}`) is refused.
 pub fn replace_base(text: &str, from: &str, to: &str) -> Result<String, Refused> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@+".contains(c);
     if to.is_empty() || to.len() > 1024 || to.starts_with('-') || !to.chars().all(is_plain) {
         return Err(Refused::Unwritable);
     }
+    let named = named(text);
+    let is_from = |place: &Range<usize>| {
+        let written = text[place.clone()].trim_matches('"');
+        written == from || without_digest(written) == from
+    };
+    let changes: Changes = named.places.into_iter().filter(is_from).map(|place| (place, to.to_owned())).collect();
+    match (changes.is_empty(), named.has_indirect) {
+        (true, true) => Err(Refused::Indirect),
+        (true, false) => Err(Refused::NotNamed),
+        _ => Ok(apply(text, in_order(changes))),
+    }
+}
+
+/// What the `FROM` lines of a Dockerfile name.
+struct Named<'a> {
+    /// Where each image is written: in the line, or in the `ARG` that the line takes it from.
+    places: Vec<Range<usize>>,
+    /// Its own stages.
+    stages: Vec<&'a str>,
+    /// An image is put together from parts.
+    has_indirect: bool,
+}
+
+fn named(text: &str) -> Named<'_> {
     let mut arguments: Vec<(&str, Range<usize>)> = Vec::new();
-    let (mut changes, mut is_before_from, mut has_indirect) = (Changes::new(), true, false);
+    let mut named = Named { places: Vec::new(), stages: Vec::new(), has_indirect: false };
+    let mut is_before_from = true;
     for (start, line) in instructions(text) {
         let mut words = words(line);
         let Some(instruction) = words.next().map(|range| line[range].to_ascii_uppercase()) else { continue };
@@ -27,26 +68,22 @@ pub fn replace_base(text: &str, from: &str, to: &str) -> Result<String, Refused>
         } else if instruction == "FROM" {
             is_before_from = false;
             let Some(image) = words.find(|word| !line[word.clone()].starts_with("--")) else { continue };
+            if words.next().is_some_and(|word| line[word].eq_ignore_ascii_case("as")) {
+                named.stages.extend(words.next().map(|word| &line[word]));
+            }
             let image = start + image.start..start + image.end;
             let written = &text[image.clone()];
             let argument = written.strip_prefix('$').map(|name| name.trim_start_matches('{').trim_end_matches('}'));
             let place = match argument {
                 Some(name) => arguments.iter().rev().find(|(own, _)| *own == name).map(|(_, value)| value.clone()),
-                None => Some(image.clone()),
+                None if written.contains('$') => None,
+                None => Some(image),
             };
-            has_indirect |= place.is_none() || (argument.is_none() && written.contains('$'));
-            if let Some(place) = place
-                && without_digest(text[place.clone()].trim_matches('"')) == from
-            {
-                changes.push((place, to.to_owned()));
-            }
+            named.has_indirect |= place.is_none();
+            named.places.extend(place);
         }
     }
-    match (changes.is_empty(), has_indirect) {
-        (true, true) => Err(Refused::Indirect),
-        (true, false) => Err(Refused::NotNamed),
-        _ => Ok(apply(text, in_order(changes))),
-    }
+    named
 }
 
 /// An `ARG` may stand before several stages, and is changed once.

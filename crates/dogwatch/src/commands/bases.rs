@@ -1,12 +1,14 @@
-//! `dogwatch bases`: the base images that packages are attributed to.
+//! `dogwatch bases`: the base images that packages are attributed to, and which would be better.
 
 use std::fmt::Write as _;
 
+use ::policy::Flags;
 use ::scan::bases::{Bases, KnownBase};
 use ::scan::inspect::inspect;
 use anyhow::Context;
 
-use crate::cli::BasesCommand;
+use crate::cli::{AdviceFormat, BasesCommand};
+use crate::commands::judge::Judge;
 use crate::console::{Failure, write};
 use crate::paths;
 
@@ -28,6 +30,17 @@ pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
             let diff_ids = artifact.layers.into_iter().map(|layer| layer.diff_id).collect();
             bases.add(KnownBase { name, digest: artifact.manifest_digest, diff_ids });
             bases.save(&path)?;
+        }
+        BasesCommand::Advise { target, output, advice, source, judge } => {
+            let target = super::target(&target, &source)?;
+            let judge = Judge::load(&judge, &Flags { fail_on: judge.fail_on, ..Flags::default() }, source.no_cache)?;
+            let options = super::inspect_options(&source)?;
+            let advice = super::advice::advise(&target, &advice, &source, &options, &judge.options(None))?;
+            let text = match output {
+                AdviceFormat::Table => super::advice::table(&advice),
+                AdviceFormat::Json => format!("{}\n", serde_json::to_string_pretty(&advice)?),
+            };
+            write(&text, None)?;
         }
         BasesCommand::List => write(&list(&bases), None)?,
     }

@@ -4,6 +4,7 @@
 //! change (lock files with hashes) is left to the ecosystem's own tool, whose command is printed and never run.
 
 mod advice;
+mod bases;
 mod plan;
 mod tools;
 mod tree;
@@ -16,7 +17,6 @@ use ::scan::inspect::{Inspection, inspect};
 use ::scan::pipeline::judge_inspection;
 use ::scan::target::Target;
 use assessment::edit::diff::unified;
-use assessment::edit::dockerfile::replace_base;
 use model::report::ScanReport;
 use model::verdict::{Action, Outcome};
 
@@ -33,6 +33,9 @@ const BY_HAND: u8 = 3;
 /// Plans, prints or writes, and returns the exit code: 0 when the patch and the printed commands satisfy policy, 1 when
 /// policy would still say no, 2 when it could not tell, 3 when something is to be done by hand.
 pub(crate) fn run(arguments: &FixArguments) -> Result<u8, Failure> {
+    if arguments.dockerfile.is_some() {
+        return bases::of_image(arguments);
+    }
     let (target, directory) = source_tree(arguments)?;
     let flags = Flags { fail_on: arguments.judge.fail_on, ..Flags::default() };
     let judge = Judge::load(&arguments.judge, &flags, arguments.source.no_cache)?;
@@ -46,18 +49,10 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<u8, Failure> {
     let after = judge_inspection(&upgraded(&inspection, &steps), &judge).map_err(failed(&target))?;
 
     let mut by_hand = advice::give(&steps, &inspection.inventory, &mut tree);
-    for pair in &arguments.base {
-        by_hand |= base(&mut tree, pair)?;
+    for (old, new) in bases::wanted(arguments, &tree, &options, &judge)? {
+        by_hand |= bases::replace(&mut tree, &old, &new)?;
     }
-    let patch: String = tree.changed().map(|file| unified(&file.path, &file.old, &file.new)).collect();
-    match (arguments.write, arguments.force) {
-        (true, false) => {
-            tree.refuse_uncommitted()?;
-            tree.write()?;
-        }
-        (true, true) => tree.write()?,
-        (false, _) => write(&patch, None)?,
-    }
+    deliver(&tree, arguments)?;
     summary(&before, &after, &steps);
     Ok(match after.verdict.as_ref().map(|verdict| verdict.outcome) {
         Some(Outcome::Failed) => 1,
@@ -65,6 +60,18 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<u8, Failure> {
         _ if by_hand => BY_HAND,
         _ => 0,
     })
+}
+
+/// Prints the patch or writes the files.
+fn deliver(tree: &Tree, arguments: &FixArguments) -> Result<(), Failure> {
+    if !arguments.write {
+        let patch: String = tree.changed().map(|file| unified(&file.path, &file.old, &file.new)).collect();
+        return write(&patch, None);
+    }
+    if !arguments.force {
+        tree.refuse_uncommitted()?;
+    }
+    Ok(tree.write()?)
 }
 
 /// The tree, as a target and as a place.
@@ -78,7 +85,7 @@ fn source_tree(arguments: &FixArguments) -> Result<(Target, PathBuf), Failure> {
         Target::Dir(path) => Ok((Target::Dir(path.clone()), path)),
         Target::Git(path) => Ok((Target::Git(path.clone()), path)),
         _ => Err(anyhow::anyhow!("`{text}` is no source tree"))
-            .hint(Some("name a directory; for an image, `scan` says what helps most".into())),
+            .hint(Some("name a directory; for an image, add `--dockerfile FILE`, the file that it is built by".into())),
     }
 }
 
@@ -97,29 +104,6 @@ fn denied(report: &ScanReport) -> BTreeSet<u32> {
     let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);
     let blocking = violations.filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny);
     blocking.filter_map(|violation| violation.finding).collect()
-}
-
-/// Replaces a base image in every Dockerfile of the tree, and says whether one must be changed by hand.
-fn base(tree: &mut Tree, pair: &str) -> Result<bool, Failure> {
-    let Some((from, to)) = pair.split_once('=') else {
-        return Err(
-            anyhow::anyhow!("`--base {pair}` is not OLD=NEW, such as `debian:12.1-slim=debian:12.12-slim`").into()
-        );
-    };
-    let (mut found, mut by_hand) = (false, false);
-    for path in tree.dockerfiles() {
-        match tree.edit(&path, |text| Ok::<_, anyhow::Error>(replace_base(text, from, to)?)) {
-            Ok(()) => found = true,
-            Err(reason) => {
-                by_hand |= reason.downcast_ref() != Some(&assessment::edit::Refused::NotNamed);
-                note(&format!("{path}: `{from}` is not replaced: {reason:#}"));
-            }
-        }
-    }
-    match found || by_hand {
-        true => Ok(by_hand),
-        false => Err(anyhow::anyhow!("no Dockerfile here is built on `{from}`").into()),
-    }
 }
 
 fn summary(before: &ScanReport, after: &ScanReport, steps: &[Step]) {

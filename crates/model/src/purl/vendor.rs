@@ -1,6 +1,6 @@
 //! Distributions as package URLs name them: a vendor as namespace, and the `distro` qualifier.
 
-use crate::distro::Distro;
+use crate::distro::{Distro, release_of_codename};
 
 /// The vendor in a purl, for a distribution's `ID`.
 pub(super) fn namespace_of(id: &str) -> &str {
@@ -39,12 +39,14 @@ pub(super) fn distro_of(vendor: Option<&str>, qualifier: Option<&str>) -> Option
         return vendor.map(|vendor| distro(vendor, Some(qualifier)));
     }
     let (id, release) = match qualifier.rsplit_once('-') {
-        Some((id, release)) if !id.is_empty() && (starts_with_digit(release) || codename(release).is_some()) => {
+        Some((id, release))
+            if !id.is_empty() && (starts_with_digit(release) || release_of_codename(release).is_some()) =>
+        {
             (Some(id), release)
         }
         _ => (None, qualifier),
     };
-    match (codename(release), id) {
+    match (release_of_codename(release), id) {
         (Some((owner, version)), id) => Some(Distro {
             codename: Some(release.to_ascii_lowercase()),
             ..distro(id.or(vendor).unwrap_or(owner), Some(version))
@@ -52,32 +54,4 @@ pub(super) fn distro_of(vendor: Option<&str>, qualifier: Option<&str>) -> Option
         (None, Some(id)) => Some(distro(id, Some(release))),
         (None, None) => Some(distro(qualifier, None)),
     }
-}
-
-/// Whose code name it is, and the `VERSION_ID` it stands for.
-fn codename(name: &str) -> Option<(&'static str, &'static str)> {
-    const CODENAMES: &[(&str, &str, &str)] = &[
-        ("wheezy", "debian", "7"),
-        ("jessie", "debian", "8"),
-        ("stretch", "debian", "9"),
-        ("buster", "debian", "10"),
-        ("bullseye", "debian", "11"),
-        ("bookworm", "debian", "12"),
-        ("trixie", "debian", "13"),
-        ("forky", "debian", "14"),
-        ("trusty", "ubuntu", "14.04"),
-        ("xenial", "ubuntu", "16.04"),
-        ("bionic", "ubuntu", "18.04"),
-        ("focal", "ubuntu", "20.04"),
-        ("jammy", "ubuntu", "22.04"),
-        ("kinetic", "ubuntu", "22.10"),
-        ("lunar", "ubuntu", "23.04"),
-        ("mantic", "ubuntu", "23.10"),
-        ("noble", "ubuntu", "24.04"),
-        ("oracular", "ubuntu", "24.10"),
-        ("plucky", "ubuntu", "25.04"),
-        ("questing", "ubuntu", "25.10"),
-    ];
-    let known = CODENAMES.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name));
-    known.map(|(_, owner, version)| (*owner, *version))
 }

@@ -50,6 +50,20 @@ impl Tree {
         Ok(tree)
     }
 
+    /// A tree of one Dockerfile, whatever it is called.
+    pub(super) fn of_file(file: &Path) -> anyhow::Result<Self> {
+        let whole = file.canonicalize().with_context(|| format!("`{}` cannot be read", file.display()))?;
+        let name = whole.file_name().and_then(|name| name.to_str()).context("its name is no text")?.to_owned();
+        let root = whole.parent().context("it is no file")?.to_owned();
+        Ok(Self { root, names: vec![name], files: BTreeMap::new() })
+    }
+
+    /// A file as it is now.
+    pub(super) fn text(&self, path: &str) -> anyhow::Result<String> {
+        let place = self.file(path).with_context(|| format!("`{path}` is no plain file of this tree"))?;
+        fs::read_to_string(place).with_context(|| format!("`{path}` is no text"))
+    }
+
     /// Finds manifests and Dockerfiles; what cannot be read has none.
     fn look(&self) -> Vec<String> {
         let (mut names, mut left, mut waiting) = (Vec::new(), ENTRIES_MAX, vec![(String::new(), 0)]);
@@ -115,7 +129,10 @@ impl Tree {
 
     /// Dockerfiles and Containerfiles, by path.
     pub(super) fn dockerfiles(&self) -> Vec<String> {
-        let is_ours = |path: &&String| is_dockerfile(path.rsplit('/').next().unwrap_or_default());
+        let is_ours = |path: &&String| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            is_dockerfile(name) || (Manifest::of(name).is_none())
+        };
         self.names.iter().filter(is_ours).cloned().collect()
     }
 
