@@ -49,12 +49,14 @@ pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
     };
     fs::create_dir_all(&bench.scratch)?;
     type Part = fn(&Bench) -> Result<()>;
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 9] = [
         ("floors", Bench::floors),
         ("scan", Bench::first_scan),
         ("again", Bench::again),
         ("concurrent", Bench::concurrent),
         ("small-files", Bench::small_files),
+        ("host", Bench::host),
+        ("sandbox", Bench::sandbox),
         ("index", Bench::index),
         ("syft", Bench::syft),
     ];
@@ -145,6 +147,26 @@ impl Bench {
         self.forget()?;
         report("3 million small files: first scan", child(&mut self.scan(&target))?);
         report("3 million small files: second scan", child(&mut self.scan(&target))?);
+        Ok(())
+    }
+
+    /// This machine itself: other machines have more or less on them.
+    fn host(&self) -> Result<()> {
+        report("host: first scan, no cache", least(|| child(self.scan("host:").arg("--no-cache")))?);
+        Ok(())
+    }
+
+    /// The same scans in the sandbox and without it.
+    fn sandbox(&self) -> Result<()> {
+        for how in ["--no-sandbox", "--sandbox"] {
+            for (name, target) in self.targets() {
+                let cold = least(|| child(self.scan(&target).args(["--no-cache", how])))?;
+                report(&format!("{name}: no cache, {how}"), cold);
+                self.forget()?;
+                child(self.scan(&target).arg(how))?;
+                report(&format!("{name}: second scan, {how}"), least(|| child(self.scan(&target).arg(how)))?);
+            }
+        }
         Ok(())
     }
 

@@ -53,7 +53,7 @@ enum Task {
         /// Where the image is kept.
         #[arg(long, default_value = ".cache/bench")]
         root: PathBuf,
-        /// Only one part: floors, scan, again, concurrent, small-files, index or syft.
+        /// Only one part: floors, scan, again, concurrent, small-files, host, sandbox, index or syft.
         #[arg(long)]
         only: Option<String>,
     },

@@ -80,7 +80,7 @@ pub fn assemble(layers: &[LayerFacts], stacking: Stacking) -> Assembled {
     let packages = drafts.into_iter().zip(depends_on).enumerate();
     let packages =
         packages.map(|(number, (draft, needs))| package(number as u32, draft, needs, distro.as_ref(), stacking));
-    let surface = stacking.layered.then(|| surface::surface(&tree));
+    let surface = stacking.layered.then(|| surface::surface(&tree, layers));
     Assembled { inventory: Inventory { packages: packages.collect(), distro, gaps, surface }, integrity }
 }
 

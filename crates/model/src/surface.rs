@@ -42,6 +42,9 @@ pub struct Surface {
     /// What an init system found in the artifact would start: enabled units, run scripts.
     #[serde(skip_serializing_if = "Places::is_empty")]
     pub services: Places,
+    /// Files that a later layer replaced or removed: whoever has the image has their bytes, and nothing in it reaches them.
+    #[serde(skip_serializing_if = "Places::is_empty")]
+    pub hidden_files: Places,
 }
 
 /// How many there are of one sort, and the first of them by path.
@@ -82,7 +85,7 @@ impl Places {
 
 impl Surface {
     /// Every sort with its words, in the order in which they are shown.
-    pub fn sorts(&self) -> [(&'static str, &Places); 10] {
+    pub fn sorts(&self) -> [(&'static str, &Places); 11] {
         [
             ("setuid files", &self.setuid_files),
             ("setgid files", &self.setgid_files),
@@ -94,6 +97,7 @@ impl Surface {
             ("compilers", &self.compilers),
             ("interpreters", &self.interpreters),
             ("network tools", &self.network_tools),
+            ("hidden files", &self.hidden_files),
         ]
     }
 
@@ -110,6 +114,7 @@ impl Surface {
             network_tools: self.network_tools.since(&before.network_tools),
             daemons: self.daemons.since(&before.daemons),
             services: self.services.since(&before.services),
+            hidden_files: self.hidden_files.since(&before.hidden_files),
         }
     }
 }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Rises when the form of any entry changes.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// The cache is brought below this size when it has grown beyond: a few hundred images' worth.
 pub const CACHE_BYTES_MAX: u64 = 2 << 30;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use dogwatch_e2e::images::small;
+use dogwatch_e2e::images::{REMOVED, small, upgraded};
 use dogwatch_e2e::program::User;
 use dogwatch_e2e::skip;
 use serde_json::{Value, json};
@@ -82,4 +82,27 @@ fn the_numbers_are_the_same_from_the_cache_and_stand_in_the_table() {
     assert_eq!(user.scan(&target, &[])["inventory"]["surface"], fresh);
     let table = user.run(&["scan", &target]).stdout;
     assert!(table.contains("Attack surface") && table.contains("shells"), "{table}");
+}
+
+/// What apt replaced and dpkg removed is still in the layer below.
+#[test]
+fn what_later_layers_hide_is_counted() {
+    let Some(upgraded) = upgraded() else { return };
+    let user = User::new();
+    let target = |name: &str| format!("oci-dir:{}:{name}", upgraded.layout.display());
+    let surface = |report: &Value| report["inventory"]["surface"].clone();
+    let base = user.scan(&target("base"), &[]);
+    assert_eq!(paths(&surface(&base), "hidden_files"), [""; 0], "one layer hides nothing");
+    let report = user.scan(&target("upgraded"), &[]);
+    let surface = surface(&report);
+    let hidden = paths(&surface, "hidden_files");
+    assert!(hidden.iter().any(|path| path.ends_with(&format!("bin/{REMOVED}"))), "{hidden:?}");
+    assert!(hidden.contains(&"/var/lib/dpkg/status"), "{hidden:?}");
+    assert!(!hidden.contains(&"/etc/debian_version"), "{hidden:?}");
+    let policy = user.file(
+        "hidden.yaml",
+        "version: 1\nname: hides-nothing\nstages: [build]\ncondition: image.surface.hidden_files > 0\nrationale: r\naction: deny\n",
+    );
+    user.run(&["scan", &target("upgraded"), "--policy", &policy]).exits(1);
+    user.run(&["scan", &target("base"), "--policy", &policy]).exits(0);
 }

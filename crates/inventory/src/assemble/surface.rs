@@ -4,8 +4,9 @@
 
 use model::surface::{Places, Surface};
 
-use crate::layer::display;
-use crate::tree::{Tree, TreeNode, TreeNodeKind};
+use crate::entry::EntryKind;
+use crate::layer::{LayerFacts, display};
+use crate::tree::{ContentRef, Tree, TreeNode, TreeNodeKind};
 
 const SETUID: u32 = 0o4000;
 const SETGID: u32 = 0o2000;
@@ -80,8 +81,8 @@ const DAEMONS: &[&str] = &[
 /// Below these lie settings, examples and package databases; their programs are found where they are called.
 const NO_PROGRAMS: [&str; 3] = ["etc/", "usr/share/", "var/lib/"];
 
-/// What the tree offers.
-pub(super) fn surface(tree: &Tree) -> Surface {
+/// What the tree of these layers offers.
+pub(super) fn surface(tree: &Tree, layers: &[LayerFacts]) -> Surface {
     let mut found = Found::default();
     for node in tree.nodes() {
         found.permissions(tree, &node);
@@ -101,7 +102,28 @@ pub(super) fn surface(tree: &Tree) -> Surface {
         network_tools,
         daemons,
         services: found.services.into_places(),
+        hidden_files: hidden(tree, layers),
     }
+}
+
+/// Files whose bytes nothing reaches any more: a later layer replaced or removed them. Whoever has the image has them.
+fn hidden(tree: &Tree, layers: &[LayerFacts]) -> Places {
+    let mut reached: Vec<Vec<bool>> = layers.iter().map(|layer| vec![false; layer.entries.len() as usize]).collect();
+    for node in tree.nodes() {
+        for ContentRef { layer, entry } in tree.content(node.id).into_iter().chain([tree.made_by(node.id)]) {
+            if let Some(reached) = reached.get_mut(layer as usize).and_then(|layer| layer.get_mut(entry as usize)) {
+                *reached = true;
+            }
+        }
+    }
+    let mut hidden = Sort::default();
+    for (layer, reached) in layers.iter().zip(reached) {
+        let files = layer.entries.iter().zip(reached).filter(|(entry, _)| matches!(entry.kind, EntryKind::File { .. }));
+        for (entry, _) in files.filter(|(_, reached)| !reached) {
+            hidden.add(|| absolute(&entry.path));
+        }
+    }
+    hidden.into_places()
 }
 
 /// More paths than this are not worked out, for each sort: long paths cost time, and a hostile layer has millions. What
@@ -254,7 +276,7 @@ mod tests {
             }
             tree.stack(number, &table);
         }
-        let surface = surface(&tree);
+        let surface = surface(&tree, &[]);
         let found: Vec<(&str, Vec<&str>)> = surface
             .sorts()
             .into_iter()

@@ -73,6 +73,12 @@ pub(super) const ROWS: &[Row] = &[
         "How many programs that fetch, send, listen or scan (`curl`, `nc`, …).",
     ),
     maybe(
+        "image.surface.hidden_files",
+        FactType::Int,
+        |v| now(v, |s| &s.hidden_files),
+        "How many files a later layer replaced or removed: shipped, and reached by nothing.",
+    ),
+    maybe(
         "image.surface.new_setuid_files",
         FactType::Int,
         |v| new(v, |s| &s.setuid_files),
@@ -111,6 +117,12 @@ pub(super) const ROWS: &[Row] = &[
         FactType::Int,
         |v| new(v, |s| &s.network_tools),
         "The same of network tools.",
+    ),
+    maybe(
+        "image.surface.new_hidden_files",
+        FactType::Int,
+        |v| new(v, |s| &s.hidden_files),
+        "The same of hidden files.",
     ),
 ];
 
