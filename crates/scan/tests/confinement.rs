@@ -205,6 +205,10 @@ refused! {
     };
     no_namespace: |_| known(libc::SYS_unshare, [libc::CLONE_NEWUSER as usize, 0, 0, 0, 0]);
     no_signal_to_others: |_| call(libc::SYS_kill, [parent(), 0, 0, 0, 0]);
+    no_signal_by_way_of_a_file: |_| {
+        let own = std::process::id() as usize;
+        call(libc::SYS_fcntl, [0, libc::F_SETOWN as usize, own, 0, 0])
+    };
     no_tracing: |_| known(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, usize::MAX >> 1, 0, 0, 0]);
     no_memory_of_others: |_| known(libc::SYS_process_vm_readv, [usize::MAX >> 1, 0, 0, 0, 0]);
     no_code_is_made: |_| {
@@ -261,6 +265,11 @@ fn processor_time_and_files_have_bounds() {
             assert_eq!(unsafe { libc::getrlimit(resource, &mut limit) }, 0);
             assert_ne!(limit.rlim_max, libc::RLIM_INFINITY, "{resource}");
         }
+        let mut threads = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: asks, into memory of this function.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NPROC, &mut threads) }, 0);
+        // SAFETY: asks.
+        assert!(unsafe { libc::getuid() } != 65534 || threads.rlim_max <= 4096, "{}", threads.rlim_max);
         Ok(())
     });
     if !tried {

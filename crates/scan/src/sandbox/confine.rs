@@ -37,6 +37,9 @@ const CPU_SECS_MAX: u64 = 4 * 3600;
 /// The largest temporary file: an archive of 32 GiB that is unpacked, and some.
 const FILE_BYTES_MAX: u64 = 33 << 30;
 
+/// Threads of all reading processes that root started: each has as many as the machine has cores.
+const THREADS_MAX: u64 = 4096;
+
 /// `nobody`, who owns nothing. The same number on all Linux distributions.
 pub(super) const NOBODY: u32 = 65534;
 
@@ -55,7 +58,7 @@ pub struct Confinement {
 ///
 /// Only the calling thread and those it starts are confined, so it must be the only one.
 pub fn confine(kept: &Confinement) -> Result<(), String> {
-    limit()?;
+    limit(kept.from_root)?;
     // The directories are looked up while everybody may.
     let ruleset = ruleset(kept).map_err(|error| format!("Landlock: {error}"))?;
     if kept.from_root {
@@ -75,7 +78,9 @@ pub fn confine(kept: &Confinement) -> Result<(), String> {
 }
 
 /// Lowers limits; one that is lower already stays.
-fn limit() -> Result<(), String> {
+fn limit(from_root: bool) -> Result<(), String> {
+    // Another user's own processes count, too, so his limit stays.
+    let threads = from_root.then_some((Resource::Nproc, THREADS_MAX));
     let limits = [
         (Resource::As, MEMORY_BYTES_MAX),
         (Resource::Cpu, CPU_SECS_MAX),
@@ -83,7 +88,7 @@ fn limit() -> Result<(), String> {
         // Memory of strangers belongs in no file.
         (Resource::Core, 0),
     ];
-    limits.into_iter().try_for_each(|(resource, most)| {
+    limits.into_iter().chain(threads).try_for_each(|(resource, most)| {
         let before = getrlimit(resource);
         let lower = |value: Option<u64>| Some(value.map_or(most, |value| value.min(most)));
         let limit = Rlimit { current: lower(before.current), maximum: lower(before.maximum) };
@@ -125,7 +130,7 @@ fn become_nobody() -> rustix::io::Result<()> {
 const ALLOWED: &[i64] = &[
     // Open files.
     libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_preadv, libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64,
-    libc::SYS_close, libc::SYS_lseek, libc::SYS_fcntl, libc::SYS_ftruncate, libc::SYS_fsync, libc::SYS_fadvise64,
+    libc::SYS_close, libc::SYS_lseek, libc::SYS_ftruncate, libc::SYS_fsync, libc::SYS_fadvise64,
     libc::SYS_recvmsg, libc::SYS_sendmsg, libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_shutdown, libc::SYS_ppoll,
     // Paths; which, Landlock says.
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_fstatfs, libc::SYS_statfs,
@@ -184,6 +189,11 @@ fn programs() -> Result<[BpfProgram; 2], Box<dyn std::error::Error>> {
     rules.insert(libc::SYS_clone3, Vec::new());
     // What `abort` does.
     rules.insert(libc::SYS_tgkill, vec![rule(vec![is(0, Dword, SeccompCmpOp::Eq, own)?])?]);
+    // What the standard library asks of files. Others make the kernel signal other processes of the same user (`F_SETOWN`,
+    // `F_SETSIG`), which Landlock knows only since Linux 6.12.
+    let asked = [libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL];
+    let asked = asked.map(|command| rule(vec![is(1, Dword, SeccompCmpOp::Eq, command as u64)?]));
+    rules.insert(libc::SYS_fcntl, asked.into_iter().collect::<Result<_, _>>()?);
     // Asking for a limit of this process, and setting none.
     let asks = vec![is(0, Dword, SeccompCmpOp::Eq, 0)?, is(2, Qword, SeccompCmpOp::Eq, 0)?];
     rules.insert(libc::SYS_prlimit64, vec![rule(asks)?]);

@@ -41,7 +41,7 @@ use crate::target::Target;
 
 use confine::{Confinement, NOBODY};
 pub use reader::{READER, run_if_called};
-use serve::Served;
+use serve::{Patience, Served};
 pub use told::Told;
 use wire::Job;
 
@@ -65,6 +65,9 @@ pub fn is_root() -> bool {
 
 /// How long the reading process may say nothing and get nothing. Its longest silence is one layer of 64 GiB from disk.
 const SILENCE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How long it may take in all. An image of 64 GiB from a slow registry (1 MB in a second) takes 19 hours.
+const WHOLE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Why nothing was read in a sandbox, or what became of the reading process.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +98,12 @@ pub enum SandboxError {
         /// How long.
         silence: Duration,
     },
+    /// It took too long, whatever it said, and was ended.
+    #[error("the sandboxed process that read the target took more than {} hours", limit.as_secs() / 3600)]
+    Slow {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// It said what a reading process never says, and was ended.
     #[error("the sandboxed process that read the target is not to be trusted: {detail}")]
     Untrusted {
@@ -110,7 +119,7 @@ impl SandboxError {
             Self::Impossible { .. } | Self::Target { .. } => {
                 "leave `--sandbox` out if you trust what is scanned".into()
             }
-            Self::Ended { .. } | Self::Silent { .. } | Self::Untrusted { .. } => {
+            Self::Ended { .. } | Self::Silent { .. } | Self::Slow { .. } | Self::Untrusted { .. } => {
                 "do not run this image; if you trust where it is from, please report it, and scan with `--no-sandbox`"
                     .into()
             }
@@ -164,13 +173,15 @@ fn start(prepared: &Prepared<'_>, options: &InspectOptions) -> Result<Inspection
     };
     let (ours, theirs) = UnixStream::pair().map_err(impossible("a socket"))?;
     let mut reader = Reader(command(theirs.into(), spool.path().into()).spawn().map_err(impossible("a process"))?);
-    let served = serve::serve(&ours, &job, prepared.contents.as_ref(), options, SILENCE_MAX);
+    let patience = Patience { silence: SILENCE_MAX, whole: WHOLE_MAX };
+    let served = serve::serve(&ours, &job, prepared.contents.as_ref(), options, patience);
     let status = reader.end();
     match served {
         Ok(found) => Ok(found),
         Err(Served::Failed(told)) => Err(told.into()),
         Err(Served::Refused(why)) => Err(SandboxError::Impossible { why }.into()),
         Err(Served::Silent(silence)) => Err(SandboxError::Silent { silence }.into()),
+        Err(Served::Slow(limit)) => Err(SandboxError::Slow { limit }.into()),
         Err(Served::Untrusted(detail)) => Err(SandboxError::Untrusted { detail }.into()),
         Err(Served::Gone) => Err(SandboxError::Ended { how: ended(status) }.into()),
     }

@@ -54,7 +54,11 @@ fn run() -> io::Result<()> {
 
 fn found(link: &Link, inspection: &Inspection) -> io::Result<()> {
     let body = wire::encode(inspection)?;
-    link.say(&Word::Found, &body).or_else(|error| link.say(&Word::Failed(Told::of(&error, None)), &[]))
+    let said = match wire::has_room(&body) {
+        true => link.say(&Word::Found, &body),
+        false => Err(wire::too_much()),
+    };
+    said.or_else(|error| link.say(&Word::Failed(Told::of(&error, None)), &[]))
 }
 
 fn options(job: &Job, link: &Arc<Link>) -> InspectOptions {

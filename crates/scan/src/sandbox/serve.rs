@@ -5,10 +5,12 @@
 //! another image, make this process wait or grow without bound, or act on a terminal.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cache::{Cache, Kind};
 use crate::inspect::{InspectOptions, Inspection};
+use crate::progress::Event;
 use crate::source::SourceError;
 use crate::source::git::Contents;
 use crate::source::provide::{Answer, Provider, Question};
@@ -32,11 +35,20 @@ const STREAMS_MAX: usize = 1024;
 /// The most bytes that one target adds to the cache before they are compressed. The cache itself keeps 2 GiB.
 const KEPT_BYTES_MAX: u64 = 8 << 30;
 
-/// How long the other side may take for a message that it has begun, or for one it is to take.
+/// How long the other side may take for the next bytes of a message that it has begun, or of one it is to take.
 const MESSAGE_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// Bytes handed over at a time.
 const PIECE_BYTES: usize = 256 << 10;
+
+/// How long the other side is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// While it says nothing and takes nothing.
+    pub(super) silence: Duration,
+    /// In all, whatever it says.
+    pub(super) whole: Duration,
+}
 
 /// Why there are no findings.
 #[derive(Debug)]
@@ -46,6 +58,7 @@ pub(super) enum Served {
     /// It could not be confined.
     Refused(String),
     Silent(Duration),
+    Slow(Duration),
     Untrusted(String),
     /// It closed the socket.
     Gone,
@@ -57,11 +70,38 @@ pub(super) fn serve(
     job: &Job,
     contents: Option<&Contents>,
     options: &InspectOptions,
+    patience: Patience,
+) -> Result<Inspection, Served> {
+    thread::scope(|scope| {
+        let (done, waiting) = channel::<()>();
+        // A byte or a word now and then would end every other wait; a socket that is shut ends them all.
+        let watch = scope.spawn(move || {
+            let slow = waiting.recv_timeout(patience.whole) == Err(RecvTimeoutError::Timeout);
+            if slow {
+                socket.shutdown(Shutdown::Both).ok();
+            }
+            slow
+        });
+        let served = converse(socket, job, contents, options, patience.silence);
+        drop(done);
+        match (served, watch.join()) {
+            (Err(_), Ok(true)) => Err(Served::Slow(patience.whole)),
+            (served, _) => served,
+        }
+    })
+}
+
+fn converse(
+    socket: &UnixStream,
+    job: &Job,
+    contents: Option<&Contents>,
+    options: &InspectOptions,
     silence: Duration,
 ) -> Result<Inspection, Served> {
     let provider = Arc::new(Provider::new(&job.target, &options.source));
     let moved = Arc::new(AtomicU64::new(0));
-    let mut desk = Desk { socket, options, provider, moved, kept: 0, confined: false };
+    let target = job.target.to_string();
+    let mut desk = Desk { socket, target, options, provider, moved, kept: 0, confined: false };
     let timeouts =
         socket.set_read_timeout(Some(MESSAGE_TIME_MAX)).and_then(|()| socket.set_write_timeout(Some(MESSAGE_TIME_MAX)));
     timeouts.map_err(|error| Served::Refused(error.to_string()))?;
@@ -83,6 +123,7 @@ pub(super) fn serve(
 
 struct Desk<'a> {
     socket: &'a UnixStream,
+    target: String,
     options: &'a InspectOptions,
     provider: Arc<Provider>,
     /// Bytes that streams have handed over: whoever takes them is not silent. Each stream and lock holds a copy.
@@ -113,7 +154,7 @@ impl Desk<'_> {
             // Nothing counts that was read by somebody who was free.
             _ if !self.confined => return Err(Served::Untrusted("it read before it was confined".into())),
             Word::NotConfined(_) => return Err(Served::Untrusted("it says twice whether it is confined".into())),
-            Word::Progress(event) => self.options.progress.tell(|| event),
+            Word::Progress(event) => self.progress(event)?,
             Word::Ask(question) => self.answer(&question)?,
             Word::Keep { kind, key } => {
                 let reply = self.keep(kind, &key, &body)?;
@@ -124,6 +165,20 @@ impl Desk<'_> {
             Word::Failed(told) => return Err(Served::Failed(told)),
         }
         Ok(None)
+    }
+
+    /// Passes on how it goes on with its own target; other targets and sandboxes are not its to speak of.
+    fn progress(&self, event: Event) -> Result<(), Served> {
+        let target = self.target.clone();
+        let event = match event {
+            Event::Layers { of, bytes, .. } => Event::Layers { target, of, bytes },
+            Event::Layer { layer, done, of, bytes, cached, .. } => {
+                Event::Layer { target, layer, done, of, bytes, cached }
+            }
+            Event::Unconfined { .. } => return Err(Served::Untrusted("it says that it is not confined".into())),
+        };
+        self.options.progress.tell(|| event);
+        Ok(())
     }
 
     fn reply(&self, reply: &Reply, body: &[u8]) -> Result<(), Served> {
@@ -166,7 +221,8 @@ impl Desk<'_> {
             return Err(Served::Untrusted("it wants to cache something under a key that is none".into()));
         }
         self.kept += entry.len() as u64;
-        let Some(cache) = self.options.cache.as_ref().filter(|_| self.kept <= KEPT_BYTES_MAX) else {
+        let Some(cache) = self.options.cache.as_ref().filter(|_| self.kept <= KEPT_BYTES_MAX && wire::has_room(entry))
+        else {
             let full = io::Error::from(io::ErrorKind::QuotaExceeded);
             return Ok(Reply::Failed(Told::of(&full, None)));
         };

@@ -33,6 +33,13 @@ const HEAD_BYTES_MAX: u32 = 4 << 20;
 /// The longest body: what is in an image of some millions of files. What does not fit is not cached, or ends the scan.
 pub(super) const BODY_BYTES_MAX: u64 = 1 << 30;
 
+/// The most values that one message has: a value of one byte may become a structure of some hundred, so that bytes alone are
+/// no bound on memory. An image with 100,000 packages has some six million.
+const VALUES_MAX: usize = 32 << 20;
+
+/// How deep values lie in each other: findings some ten, an error with all its causes less than fifty.
+const DEPTH_MAX: usize = 128;
+
 /// What is to be read, and how. Only the parent writes it; the body is what git says of a working tree.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
@@ -109,11 +116,54 @@ pub(super) fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
-    rmp_serde::from_slice(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    let invalid = |error: rmp_serde::decode::Error| io::Error::new(io::ErrorKind::InvalidData, error);
+    if !has_room(bytes) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it says more than {VALUES_MAX} values")));
+    }
+    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
+    decoder.set_max_depth(DEPTH_MAX);
+    T::deserialize(&mut decoder).map_err(invalid)
+}
+
+/// Whether a message has few enough values to be kept in memory.
+pub(super) fn has_room(bytes: &[u8]) -> bool {
+    values(bytes).nth(VALUES_MAX).is_none()
+}
+
+/// The first byte of each value, those inside others after what they are in. Nothing recurses, and nothing is kept.
+///
+/// Source: MessagePack specification, "Formats".
+fn values(mut rest: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let (&first, after) = rest.split_first()?;
+        let number = |size: usize| after.iter().take(size).fold(0, |number, byte| number << 8 | usize::from(*byte));
+        let length = match first {
+            0xa0..=0xbf => usize::from(first & 0x1f),
+            0xc4 | 0xd9 => 1 + number(1),
+            0xc5 | 0xda => 2 + number(2),
+            0xc6 | 0xdb => 4 + number(4),
+            0xc7 => 2 + number(1),
+            0xc8 => 3 + number(2),
+            0xc9 => 5 + number(4),
+            0xcc | 0xd0 => 1,
+            0xcd | 0xd1 | 0xdc | 0xde => 2,
+            0xca | 0xce | 0xd2 | 0xdd | 0xdf => 4,
+            0xcb | 0xcf | 0xd3 => 8,
+            0xd4..=0xd8 => 1 + (1 << (first - 0xd4)),
+            // Numbers, and beginnings of lists and maps, that are one byte.
+            _ => 0,
+        };
+        rest = after.get(length..).unwrap_or_default();
+        Some(first)
+    })
 }
 
 /// One thing that was heard: head, body, and the descriptor that came with them.
 pub(super) type Heard<T> = (T, Vec<u8>, Option<OwnedFd>);
+
+pub(super) fn too_much() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it is too much to be handed over")
+}
 
 /// Says one thing.
 pub(super) fn send<T: Serialize>(
@@ -123,9 +173,8 @@ pub(super) fn send<T: Serialize>(
     descriptor: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
     let head = encode(head)?;
-    let too_long = || io::Error::new(io::ErrorKind::FileTooLarge, "it is too much to be handed over");
     if head.len() > HEAD_BYTES_MAX as usize || body.len() as u64 > BODY_BYTES_MAX {
-        return Err(too_long());
+        return Err(too_much());
     }
     let mut message = Vec::with_capacity(12 + head.len());
     message.extend((head.len() as u32).to_le_bytes());
@@ -192,4 +241,55 @@ fn with_descriptor(socket: &UnixStream, buffer: &mut [u8], descriptor: &mut Opti
 /// Whether a key is what [`crate::cache::key`] or a digest gives. A path would lead out of the cache.
 pub(super) fn is_key(key: &str) -> bool {
     Digest::parse(&format!("sha256:{key}")).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_counted() {
+        let long = "x".repeat(70_000);
+        let said = (1u8, -3i64, u64::MAX, 1.5f64, "short", "x".repeat(200), long, vec![Some(true), None], [("k", 1)]);
+        let bytes = rmp_serde::to_vec_named(&said).unwrap();
+        // The tuple, seven values, a list of two, a list of a pair of two.
+        assert_eq!(values(&bytes).count(), 1 + 7 + 3 + 4);
+        let blobs = [&[0xc4, 2, 0, 0], &[0xd4, 0, 0, 0xc0][..], &[0xc7, 1, 0, 0]].concat();
+        assert_eq!(values(&blobs).count(), 4);
+        assert_eq!(values(&[0xdb, 0xff, 0xff, 0xff, 0xff, 0]).count(), 1, "it is cut");
+    }
+
+    #[test]
+    fn few_bytes_do_not_become_much_memory() {
+        // A list that promises as many empty texts as it has.
+        let count = VALUES_MAX as u32;
+        let bytes = [&[0xdd], &count.to_be_bytes()[..], &vec![0xa0; VALUES_MAX]].concat();
+        let error = decode::<Vec<String>>(&bytes).unwrap_err();
+        assert_eq!(error.to_string(), "it says more than 33554432 values");
+    }
+
+    /// An error within an error without end would need as much stack.
+    #[test]
+    fn nothing_lies_too_deep() {
+        let mut bytes = Vec::new();
+        for _ in 0..1000 {
+            bytes.extend(b"\x83\xa4text\xa1x\xa4hint\xc0\xa5cause");
+        }
+        bytes.push(0xc0);
+        assert_eq!(decode::<Told>(&bytes).unwrap_err().to_string(), "depth limit exceeded");
+    }
+
+    #[test]
+    fn our_longest_chain_of_causes_is_understood() {
+        let mut error: Box<dyn std::error::Error + Send + Sync> = "the last".into();
+        for _ in 0..40 {
+            error = Box::new(Told::of(&Because(error), None));
+        }
+        let told = Told::of(&*error, None);
+        assert_eq!(decode::<Told>(&encode(&told).unwrap()).unwrap(), told);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("because")]
+    struct Because(#[source] Box<dyn std::error::Error + Send + Sync>);
 }

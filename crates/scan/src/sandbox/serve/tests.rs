@@ -15,6 +15,11 @@ use crate::target::Target;
 
 /// What becomes of a scan whose reading process behaves like this, and the files that were written.
 fn served(behave: impl FnOnce(UnixStream) + Send + 'static) -> (String, Vec<PathBuf>) {
+    // Long enough in all for a busy machine; the test of that has less.
+    within(Patience { silence: Duration::from_millis(300), whole: Duration::from_secs(300) }, behave)
+}
+
+fn within(patience: Patience, behave: impl FnOnce(UnixStream) + Send + 'static) -> (String, Vec<PathBuf>) {
     let directory = tempfile::tempdir().unwrap();
     let cache = Cache::new(directory.path().join("cache"), &[]);
     let options = InspectOptions {
@@ -38,7 +43,7 @@ fn served(behave: impl FnOnce(UnixStream) + Send + 'static) -> (String, Vec<Path
         wire::receive::<Job>(&theirs, true).unwrap().unwrap();
         behave(theirs);
     });
-    let served = serve(&ours, &job, None, &options, Duration::from_millis(300));
+    let served = serve(&ours, &job, None, &options, patience);
     drop(ours);
     other.join().unwrap();
     let mut written = Vec::new();
@@ -178,6 +183,43 @@ fn nobody_waits_for_the_silent() {
         expect!["Err(Silent(300ms))"],
     );
     assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+/// A byte or a word now and then is no reason to wait for ever.
+#[test]
+fn nobody_waits_for_the_slow() {
+    let patience = Patience { silence: Duration::from_secs(60), whole: Duration::from_millis(500) };
+    let event = || Event::Layers { target: "x".into(), of: 1, bytes: 1 };
+    let (outcome, _) = within(patience, move |socket| {
+        say(&socket, &Word::Confined, &[]);
+        while wire::send(&socket, &Word::Progress(event()), &[], None).is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    assert_eq!(outcome, "Err(Slow(500ms))");
+    let (outcome, _) = within(patience, |mut socket| {
+        say(&socket, &Word::Confined, &[]);
+        // A body of a mebibyte, a byte at a time.
+        let head = wire::encode(&Word::Found).unwrap();
+        let lengths = [&(head.len() as u32).to_le_bytes()[..], &(1u64 << 20).to_le_bytes(), &head].concat();
+        socket.write_all(&lengths).unwrap();
+        while socket.write_all(&[0]).is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    assert_eq!(outcome, "Err(Slow(500ms))");
+}
+
+#[test]
+fn it_speaks_of_its_own_target_only() {
+    check(
+        |socket| {
+            say(&socket, &Word::Confined, &[]);
+            let event = Event::Unconfined { target: "another".into(), why: "so that nobody looks".into() };
+            say(&socket, &Word::Progress(event), &[]);
+        },
+        expect![[r#"Err(Untrusted("it says that it is not confined"))"#]],
+    );
 }
 
 #[test]
