@@ -63,35 +63,48 @@ impl Image {
     /// Puts a tar file on top as it is.
     pub fn tar(&mut self, tar: &Path, created_by: &str) -> Result<()> {
         let mut tar = File::open(tar).with_context(|| format!("`{}` cannot be read", tar.display()))?;
-        let blob = self.blob(|out| io::copy(&mut tar, out).map(drop))?;
+        self.written(created_by, |out| io::copy(&mut tar, out).map(drop))
+    }
+
+    /// Puts the tar file that `fill` writes on top.
+    pub fn written(&mut self, created_by: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        let blob = self.blob(fill)?;
+        self.push(blob, created_by);
+        Ok(())
+    }
+
+    /// Puts a tar file on top that gzip compressed already: it is linked into the layout, not copied. The digests are
+    /// SHA-256 in hexadecimal, of the file and of what it inflates to.
+    pub fn compressed(&mut self, gz: &Path, digest: &str, diff_id: &str, created_by: &str) -> Result<()> {
+        let size = fs::metadata(gz).with_context(|| format!("`{}` cannot be read", gz.display()))?.len();
+        let blob = Blob { digest: format!("sha256:{digest}"), diff_id: format!("sha256:{diff_id}"), size };
+        let path = self.blob_path(&blob.digest);
+        if !path.exists() {
+            fs::hard_link(gz, path)?;
+        }
         self.push(blob, created_by);
         Ok(())
     }
 
     /// Puts the files of a directory on top, owned by root.
     pub fn directory(&mut self, directory: &Path, created_by: &str) -> Result<()> {
-        let blob = self.blob(|out| {
-            let mut tar = tar::Builder::new(out);
-            append_below(&mut tar, directory, Path::new(""), self.made.seconds, &|_, _| true)?;
-            tar.finish()
-        })?;
-        self.push(blob, created_by);
-        Ok(())
+        let made = self.made.seconds;
+        self.written(created_by, |out| tar_of(directory, Path::new(""), made, out).map(drop))
     }
 
     /// Puts on top what differs between two states of one file tree: new and changed files, and a whiteout for each that
     /// is gone (image layer specification, "Representing Changes").
     pub fn changes(&mut self, before: &Path, after: &Path, created_by: &str) -> Result<()> {
-        let blob = self.blob(|out| {
+        let made = self.made.seconds;
+        self.written(created_by, |out| {
             let mut tar = tar::Builder::new(out);
-            append_below(&mut tar, after, Path::new(""), self.made.seconds, &|path, now| {
+            let is_new = |path: &Path, now: &Metadata| {
                 before.join(path).symlink_metadata().map_or(true, |old| changed(&old, now))
-            })?;
-            append_whiteouts(&mut tar, before, after, Path::new(""), self.made.seconds)?;
+            };
+            append_below(&mut tar, after, Path::new(""), Path::new(""), made, &is_new)?;
+            append_whiteouts(&mut tar, before, after, Path::new(""), made)?;
             tar.finish()
-        })?;
-        self.push(blob, created_by);
-        Ok(())
+        })
     }
 
     /// Notes a build step that changed no file.
@@ -194,29 +207,16 @@ fn entries(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     Ok(names)
 }
 
-/// Writes a directory as a tar file: everything below it under `prefix`, owned by root, of one time, sorted.
+/// Writes a directory as a tar file: see [`append_tree`].
 pub fn tar_of<W: Write>(directory: &Path, prefix: &Path, made: u64, out: W) -> io::Result<W> {
     let mut tar = tar::Builder::new(out);
-    append_renamed(&mut tar, directory, Path::new(""), prefix, made)?;
+    append_tree(&mut tar, directory, prefix, made)?;
     tar.into_inner()
 }
 
-fn append_renamed<W: Write>(
-    tar: &mut tar::Builder<W>,
-    root: &Path,
-    path: &Path,
-    prefix: &Path,
-    made: u64,
-) -> io::Result<()> {
-    for name in entries(&root.join(path))? {
-        let (path, full) = (path.join(&name), root.join(path).join(&name));
-        let metadata = full.symlink_metadata()?;
-        append(tar, &prefix.join(&path), &full, &metadata, made)?;
-        if metadata.is_dir() {
-            append_renamed(tar, root, &path, prefix, made)?;
-        }
-    }
-    Ok(())
+/// Appends everything below a directory under `prefix`, owned by root, of one time, sorted.
+pub fn append_tree<W: Write>(tar: &mut tar::Builder<W>, directory: &Path, prefix: &Path, made: u64) -> io::Result<()> {
+    append_below(tar, directory, Path::new(""), prefix, made, &|_, _| true)
 }
 
 /// Appends everything below `root/path` that `wanted` says yes to; parents of what is wanted are not needed in a layer.
@@ -224,6 +224,7 @@ fn append_below<W: Write>(
     tar: &mut tar::Builder<W>,
     root: &Path,
     path: &Path,
+    prefix: &Path,
     made: u64,
     wanted: &dyn Fn(&Path, &Metadata) -> bool,
 ) -> io::Result<()> {
@@ -231,10 +232,10 @@ fn append_below<W: Write>(
         let (path, full) = (path.join(&name), root.join(path).join(&name));
         let metadata = full.symlink_metadata()?;
         if wanted(&path, &metadata) {
-            append(tar, &path, &full, &metadata, made)?;
+            append(tar, &prefix.join(&path), &full, &metadata, made)?;
         }
         if metadata.is_dir() {
-            append_below(tar, root, &path, made, wanted)?;
+            append_below(tar, root, &path, prefix, made, wanted)?;
         }
     }
     Ok(())

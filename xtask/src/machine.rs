@@ -23,6 +23,10 @@ pub const fn tool(program: &'static str, package: &'static str) -> Tool {
 /// What putting the demo's image together needs.
 pub const DEMO: &[Tool] = &[tool("mmdebstrap", "mmdebstrap"), tool("python3", "python3")];
 
+/// What putting the image of the benchmarks together needs beside what [`crate::parts`] fetches.
+pub const BENCH: &[Tool] =
+    &[tool("mmdebstrap", "mmdebstrap"), tool("python3", "python3"), tool("mvn", "maven"), tool("gzip", "gzip")];
+
 /// What the tests run against.
 pub const TESTS: &[Tool] = &[
     tool("containerd", "containerd"),

