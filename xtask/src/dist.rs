@@ -6,7 +6,7 @@
 //! build       audit                     package                 package                            package
 //! ```
 //!
-//! Static binaries: musl's where `rustup target add` has brought it and its C compiler is there, else glibc linked statically, which
+//! Static binaries: musl's where `rustup target add` brings it and there is a C compiler for it, else glibc linked statically, which
 //! looks names up by DNS and `/etc/hosts` only. Nothing here is signed: keys are not a build's to have.
 
 pub mod audit;
@@ -52,7 +52,7 @@ fn release(root: &Path) -> Result<PathBuf> {
     let made = moment(root)?;
     let kinds = Kind::possible()?;
     for kind in &kinds {
-        say(&format!("building for {}", kind.target));
+        say(&format!("building for {}", kind.target()));
         let binary = build::build(root, kind, &made)?;
         starts_alone(&binary, kind)?;
         // Another architecture's program cannot write its own pages and bills of materials.
@@ -68,16 +68,26 @@ fn release(root: &Path) -> Result<PathBuf> {
     Ok(out)
 }
 
-/// Starts the program where nothing else is, as in the image.
+/// Starts the program where nothing else is, as in the image; for another processor in its emulator, where that is here.
 fn starts_alone(binary: &Path, kind: &Kind) -> Result<()> {
-    if !kind.is_native() || !machine::is_root() {
-        say("not tried whether the program starts where nothing else is: that takes root, and a processor of its kind");
-        return Ok(());
-    }
     let empty = tempfile::tempdir()?;
     fs::copy(binary, empty.path().join("dogwatch"))?;
-    let said = machine::output(Command::new("chroot").arg(empty.path()).args(["/dogwatch", "--version"]))?;
-    say(&format!("{} starts alone: {}", kind.target, said.trim()));
+    let mut start = if kind.is_native() && machine::is_root() {
+        let mut chroot = Command::new("chroot");
+        chroot.arg(empty.path()).arg("/dogwatch");
+        chroot
+    } else if !kind.is_native() && machine::has(&kind.emulator()) {
+        let mut emulator = Command::new(kind.emulator());
+        emulator.arg(empty.path().join("dogwatch"));
+        emulator
+    } else {
+        say(
+            "not tried whether the program starts where nothing else is: that takes root, and a processor of its kind or qemu",
+        );
+        return Ok(());
+    };
+    let said = machine::output(start.arg("--version"))?;
+    say(&format!("{} starts alone: {}", kind.target(), said.trim()));
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use dogwatch_e2e::engines::Engine;
 use dogwatch_e2e::have;
+use dogwatch_e2e::images::copy;
 use dogwatch_e2e::program::{self, User};
 use serde_json::{Value, json};
 use xtask::dist::audit;
@@ -16,15 +18,13 @@ use xtask::image::{Moment, architecture};
 fn packaged() -> Option<&'static Path> {
     static OUT: OnceLock<Option<(tempfile::TempDir, PathBuf)>> = OnceLock::new();
     let made = OUT.get_or_init(|| {
-        if !have(&["dpkg-deb", "objcopy", "strip", "xz"]) {
+        if !have(&["dpkg-deb", "objcopy", "xz"]) {
             return None;
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (stripped, binary) = (directory.path().join("stripped"), directory.path().join("dogwatch"));
-        let status = Command::new("strip").arg("-o").arg(&stripped).arg(program::path()).status();
-        assert!(status.is_ok_and(|status| status.success()), "strip fails");
+        let binary = directory.path().join("dogwatch");
         let list = audit::list(&xtask::root(), "x86_64-unknown-linux-gnu").expect("cargo metadata");
-        audit::put_into(&stripped, &binary, &list).expect("objcopy");
+        audit::put_into(program::path(), &binary, &list, "objcopy").expect("objcopy");
         let out = directory.path().join("out");
         fs::create_dir(&out).expect("a directory");
         let made = Moment { seconds: 1_700_000_000, text: "2023-11-14T22:13:20Z".into() };
@@ -99,16 +99,19 @@ fn debian_installs_the_package() {
     {
         assert!(contents.lines().any(|line| line.ends_with(path) && line.contains("root/root")), "{path}: {contents}");
     }
-    let root = User::new();
-    let at = root.path("system");
-    fs::create_dir_all(at.join("var/lib/dpkg")).expect("a directory");
-    fs::write(at.join("var/lib/dpkg/status"), "").expect("an empty database");
-    said("dpkg-deb", &["--extract", &package, &at.display().to_string()], out);
+    let user = User::new();
+    let at = user.path("system");
+    installed(&package, &at, out);
     let page = at.join("usr/share/man/man1/dogwatch.1.gz").display().to_string();
     assert!(said("zcat", &[&page], out).contains(".TH dogwatch 1"));
     assert!(
         said(&at.join("usr/bin/dogwatch").display().to_string(), &["completions", "bash"], out).contains("_dogwatch")
     );
+    // What dpkg installed is found as what dpkg installed, not once more as a program.
+    let report = user.scan(&format!("dir:{}", at.display()), &["--inventory-only"]);
+    let packages = report["inventory"]["packages"].as_array().expect("packages");
+    let found: Vec<&Value> = packages.iter().filter(|package| package["name"] == "dogwatch").collect();
+    assert!(found.iter().any(|package| package["type"] == "deb"), "{found:?}");
     if have(&["lintian"]) {
         let mut lintian = Command::new("lintian");
         // Our test binary is not linked statically, depends on nothing it says, and there is no bug to close.
@@ -140,4 +143,62 @@ fn the_image_is_one_for_skopeo_and_umoci_and_for_ourselves() {
     said("umoci", &["raw", "unpack", "--rootless", "--image", &format!("{layout}:dogwatch"), &bundle], out);
     let files = said("find", &[".", "-type", "f"], Path::new(&bundle));
     assert_eq!(files.lines().filter(|line| line.ends_with("/usr/bin/dogwatch")).count(), 1, "{files}");
+}
+
+/// Installs a package into a system of its own with dpkg, which then finds nothing missing or changed.
+fn installed(package: &str, at: &Path, out: &Path) {
+    for directory in ["info", "updates", "triggers"] {
+        fs::create_dir_all(at.join("var/lib/dpkg").join(directory)).expect("a directory");
+    }
+    fs::write(at.join("var/lib/dpkg/status"), "").expect("an empty database");
+    let root = format!("--root={}", at.display());
+    let log = format!("--log={}", at.join("log").display());
+    // Ordinary users own what they install here.
+    let command: &[&str] =
+        if xtask::machine::is_root() { &["dpkg"] } else { &["fakeroot", "dpkg", "--force-not-root"] };
+    if !have(&command[..1]) {
+        said("dpkg-deb", &["--extract", package, &at.display().to_string()], out);
+        return;
+    }
+    let with = |more: &[&str]| said(command[0], &[&command[1..], &[root.as_str(), log.as_str()], more].concat(), out);
+    with(&["--install", package]);
+    assert_eq!(with(&["--verify", "dogwatch"]), "", "every file is there as the package lists it");
+    let state = said("dpkg-query", &[&root, "--show", "--showformat=${db:Status-Abbrev}", "dogwatch"], out);
+    assert_eq!(state.trim(), "ii");
+}
+
+/// The program under test is not linked statically as a released one is: it borrows this machine's libraries.
+const LIBRARIES: &[&str] = &["--volume=/lib:/lib:ro", "--volume=/lib64:/lib64:ro"];
+
+/// What the image is for, in an engine: its user, its entry point and its certificates are there, and it scans itself.
+fn runs_in(engine: &Engine, load: &str, name: &str, out: &Path) {
+    engine.run(&["load", "--input", load]);
+    let files = format!("--volume={}:/scanned:ro", out.display());
+    let run = |arguments: &[&str]| {
+        engine.try_run(
+            &[&["run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", &files], LIBRARIES, &[name], arguments]
+                .concat(),
+        )
+    };
+    assert!(run(&["--version"]).expect("it starts").starts_with("dogwatch "));
+    let image = named(out, ".oci.tar");
+    let image = format!("oci-archive:/scanned/{}", image.file_name().and_then(|name| name.to_str()).expect("a name"));
+    let report = run(&["scan", &image, "-o", "json", "--inventory-only"]).expect("it scans");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert!(report["inventory"]["packages"].as_array().is_some_and(|packages| packages.len() > 150));
+}
+
+#[test]
+fn docker_and_podman_run_the_image() {
+    let Some(out) = packaged() else { return };
+    if !have(&["skopeo"]) || !Path::new("/lib64").exists() {
+        return;
+    }
+    let user = User::new();
+    let archive = user.path("docker.tar").display().to_string();
+    let from = format!("oci-archive:{}", named(out, ".oci.tar").display());
+    copy(&from, &format!("docker-archive:{archive}:localhost/dogwatch:packaged"), &[]);
+    for engine in [Engine::docker(), Engine::podman()].into_iter().flatten() {
+        runs_in(&engine, &archive, "localhost/dogwatch:packaged", out);
+    }
 }

@@ -76,14 +76,15 @@ fn is_macro(package: &Value) -> bool {
         .any(|target| target["kind"].as_array().is_some_and(|kind| kind.contains(&json!("proc-macro"))))
 }
 
-/// Writes a copy of a program with the list in it.
-pub fn put_into(program: &Path, to: &Path, list: &Value) -> Result<()> {
+/// Writes a copy of a program with the list in it, and without the symbols, a sixth of it, that only a debugger reads. `objcopy` is the one for
+/// the program's processor.
+pub fn put_into(program: &Path, to: &Path, list: &Value, objcopy: &str) -> Result<()> {
     let mut compressed = ZlibEncoder::new(Vec::new(), Compression::best());
     compressed.write_all(&serde_json::to_vec(list)?)?;
     let section = to.with_extension("dep-v0");
     fs::write(&section, compressed.finish()?)?;
-    let mut objcopy = Command::new("objcopy");
-    objcopy.arg(format!("--add-section=.dep-v0={}", section.display())).arg(program).arg(to);
+    let mut objcopy = Command::new(objcopy);
+    objcopy.arg("--strip-all").arg(format!("--add-section=.dep-v0={}", section.display())).arg(program).arg(to);
     machine::run(objcopy)?;
     Ok(fs::remove_file(section)?)
 }

@@ -12,35 +12,36 @@ use crate::machine::{self, has, say};
 use super::audit;
 
 /// One sort of machine to build for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// Rust's name for it.
-    pub(super) target: &'static str,
-    /// Debian's name for the processor.
+    /// The processor in Rust's word, which compilers for it also use.
+    processor: &'static str,
+    /// The same in Debian's word, which is OCI's.
     architecture: &'static str,
-    /// The C compiler, which also links.
-    cc: Option<&'static str>,
+    /// The C library in Rust's word: `musl` or `gnu`.
+    library: &'static str,
 }
 
 /// In order of preference for each processor.
 const KINDS: &[Kind] = &[
-    Kind { target: "x86_64-unknown-linux-musl", architecture: "amd64", cc: Some("musl-gcc") },
-    Kind { target: "x86_64-unknown-linux-gnu", architecture: "amd64", cc: None },
-    Kind { target: "aarch64-unknown-linux-musl", architecture: "arm64", cc: Some("aarch64-linux-musl-gcc") },
-    Kind { target: "aarch64-unknown-linux-gnu", architecture: "arm64", cc: Some("aarch64-linux-gnu-gcc") },
+    Kind { processor: "x86_64", architecture: "amd64", library: "musl" },
+    Kind { processor: "x86_64", architecture: "amd64", library: "gnu" },
+    Kind { processor: "aarch64", architecture: "arm64", library: "musl" },
+    Kind { processor: "aarch64", architecture: "arm64", library: "gnu" },
 ];
 
 impl Kind {
-    /// The best kind for each processor that this machine can build for. What is missing for the others is said.
+    /// The best kind for each processor that this machine can build for, after installing what can be had for it. Why the
+    /// others are not built is said.
     pub(super) fn possible() -> Result<Vec<Self>> {
         let mut possible: Vec<Self> = Vec::new();
         for kind in KINDS {
             if possible.iter().any(|better| better.architecture == kind.architecture) {
                 continue;
             }
-            match kind.missing()? {
-                Some(what) => say(&format!("not building for {}: {what}", kind.target)),
-                None => possible.push(kind.clone()),
+            match kind.prepare() {
+                Ok(()) => possible.push(*kind),
+                Err(why) => say(&format!("not building for {}: {why:#}", kind.target())),
             }
         }
         if possible.is_empty() {
@@ -49,20 +50,65 @@ impl Kind {
         Ok(possible)
     }
 
-    fn missing(&self) -> Result<Option<String>> {
-        let libraries =
-            machine::output(Command::new("rustc").args(["--print", "target-libdir", "--target", self.target]))?;
-        let is_there = fs::read_dir(libraries.trim()).is_ok_and(|mut files| files.next().is_some());
-        if !is_there {
-            return Ok(Some(format!("`rustup target add {}` would bring its standard library", self.target)));
+    /// Rust's name for it.
+    pub(super) fn target(&self) -> String {
+        format!("{}-unknown-linux-{}", self.processor, self.library)
+    }
+
+    /// Brings its standard library and C compiler where they are missing.
+    fn prepare(&self) -> Result<()> {
+        if !self.has_standard_library()? {
+            let mut rustup = Command::new("rustup");
+            rustup.args(["target", "add", &self.target()]);
+            machine::run(rustup).context("its standard library is missing")?;
         }
-        let compiler = if self.is_native() { self.cc.filter(|_| self.target.ends_with("musl")) } else { self.cc };
-        Ok(compiler.filter(|cc| !has(cc)).map(|cc| format!("its C compiler `{cc}` is missing")))
+        let Some(cc) = self.cc().filter(|cc| !has(cc)) else { return Ok(()) };
+        match self.cc_packages() {
+            Some(packages) => machine::install_packages(&packages.iter().map(String::as_str).collect::<Vec<_>>()),
+            None => bail!("its C compiler `{cc}` is missing"),
+        }
+    }
+
+    fn has_standard_library(&self) -> Result<bool> {
+        let mut rustc = Command::new("rustc");
+        let directory = machine::output(rustc.args(["--print", "target-libdir", "--target", &self.target()]))?;
+        Ok(fs::read_dir(directory.trim()).is_ok_and(|mut files| files.next().is_some()))
+    }
+
+    /// The C compiler, which also links; none means the one that Rust uses anyway.
+    fn cc(&self) -> Option<String> {
+        match (self.is_native(), self.library) {
+            (true, "gnu") => None,
+            (true, _) => Some("musl-gcc".into()),
+            (false, library) => Some(format!("{}-linux-{library}-gcc", self.processor)),
+        }
+    }
+
+    /// The binary utilities know their own processor only.
+    fn objcopy(&self) -> String {
+        if self.is_native() { "objcopy".into() } else { format!("{}-linux-gnu-objcopy", self.processor) }
+    }
+
+    /// What brings the C compiler on Debian, which has no compiler for musl on other processors.
+    fn cc_packages(&self) -> Option<Vec<String>> {
+        match (self.is_native(), self.library) {
+            (true, _) => Some(vec!["musl-tools".into()]),
+            (false, "gnu") => Some(vec![
+                format!("gcc-{}-linux-gnu", self.processor.replace('_', "-")),
+                format!("libc6-dev-{}-cross", self.architecture),
+            ]),
+            (false, _) => None,
+        }
     }
 
     /// Whether its programs run here.
     pub(super) fn is_native(&self) -> bool {
-        self.target.starts_with(std::env::consts::ARCH)
+        self.processor == std::env::consts::ARCH
+    }
+
+    /// The program of qemu that runs its programs where the processor is another.
+    pub(super) fn emulator(&self) -> String {
+        format!("qemu-{}-static", self.processor)
     }
 
     /// The processor in Debian's words, which are OCI's.
@@ -73,7 +119,7 @@ impl Kind {
 
 /// Builds, and puts the list of dependencies into the program.
 pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> {
-    let target = root.join("target/dist-build");
+    let (target, triple) = (root.join("target/dist-build"), kind.target());
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
@@ -83,22 +129,22 @@ pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> 
         places.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
     let c: Vec<String> = places.iter().map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display())).collect();
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).args(["build", "--release", "--locked", "-p", "dogwatch", "--target", kind.target]);
+    cargo.current_dir(root).args(["build", "--release", "--locked", "-p", "dogwatch", "--target", &triple]);
     cargo.arg("--target-dir").arg(&target);
     // Separated so that directories may have spaces in their names.
     let rust: Vec<String> = rust.into_iter().chain(["-Ctarget-feature=+crt-static".into()]).collect();
     cargo.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"));
     cargo.env("CFLAGS", c.join(" ")).env("SOURCE_DATE_EPOCH", made.seconds.to_string()).env("CARGO_INCREMENTAL", "0");
-    if let Some(cc) = kind.cc {
-        let name = kind.target.replace('-', "_");
-        cargo.env(format!("CC_{name}"), cc).env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), cc);
+    if let Some(cc) = kind.cc() {
+        let name = triple.replace('-', "_");
+        cargo.env(format!("CC_{name}"), &cc).env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), cc);
     }
     let status = cargo.status().context("cargo cannot be started")?;
     if !status.success() {
-        bail!("the build for {} failed", kind.target);
+        bail!("the build for {triple} failed");
     }
-    let built = target.join(kind.target).join("release/dogwatch");
-    let finished = target.join(kind.target).join("dogwatch");
-    audit::put_into(&built, &finished, &audit::list(root, kind.target)?)?;
+    let built = target.join(&triple).join("release/dogwatch");
+    let finished = target.join(&triple).join("dogwatch");
+    audit::put_into(&built, &finished, &audit::list(root, &triple)?, &kind.objcopy())?;
     Ok(finished)
 }
