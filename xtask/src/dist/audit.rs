@@ -76,8 +76,8 @@ fn is_macro(package: &Value) -> bool {
         .any(|target| target["kind"].as_array().is_some_and(|kind| kind.contains(&json!("proc-macro"))))
 }
 
-/// Writes a copy of a program with the list in it, and without the symbols, a sixth of it, that only a debugger reads. `objcopy` is the one for
-/// the program's processor.
+/// Writes a copy of a program with the list in it, and without the symbols that only debuggers read: they are a sixth of it.
+/// `objcopy` is the one for the program's processor.
 pub fn put_into(program: &Path, to: &Path, list: &Value, objcopy: &str) -> Result<()> {
     let mut compressed = ZlibEncoder::new(Vec::new(), Compression::best());
     compressed.write_all(&serde_json::to_vec(list)?)?;
