@@ -75,7 +75,7 @@ impl Kind {
         Ok(fs::read_dir(directory.trim()).is_ok_and(|mut files| files.next().is_some()))
     }
 
-    /// The C compiler, which also links; none means the one that Rust uses anyway.
+    /// The C compiler; none means the one that Rust uses anyway.
     fn cc(&self) -> Option<String> {
         match (self.is_native(), self.library) {
             (true, "gnu") => None,
@@ -137,7 +137,11 @@ pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> 
     cargo.env("CFLAGS", c.join(" ")).env("SOURCE_DATE_EPOCH", made.seconds.to_string()).env("CARGO_INCREMENTAL", "0");
     if let Some(cc) = kind.cc() {
         let name = triple.replace('-', "_");
-        cargo.env(format!("CC_{name}"), &cc).env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), cc);
+        cargo.env(format!("CC_{name}"), &cc);
+        // Not musl-gcc: Rust brings musl's start files itself, and with those of musl-gcc the program crashes at its start.
+        if !kind.is_native() {
+            cargo.env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), cc);
+        }
     }
     let status = cargo.status().context("cargo cannot be started")?;
     if !status.success() {
