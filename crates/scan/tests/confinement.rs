@@ -186,6 +186,11 @@ refused! {
     no_tcp_server: |_| TcpListener::bind("127.0.0.1:0").map(drop);
     no_udp: |_| UdpSocket::bind("127.0.0.1:0").map(drop);
     no_unix_socket: |place| UnixListener::bind(place.spool().join("socket")).map(drop);
+    no_unix_connection: |place| match UnixStream::connect(place.secret().join("nobody")) {
+        // Nobody listens there: whoever may ask is told so.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other.map(drop),
+    };
     no_socket_pair: |_| UnixStream::pair().map(drop);
     no_program_is_started: |_| Command::new("/bin/true").status().map(drop);
     nothing_is_executed: |_| {
