@@ -168,6 +168,7 @@ const EXACT: &[(&str, &[&str])] = &[
         ],
     ),
     ("org.apache.thrift", &["libthrift"]),
+    ("org.hibernate.common", &["hibernate-commons-annotations"]),
     ("org.lz4", &["lz4-java", "lz4-pure-java"]),
     ("org.mozilla", &["rhino"]),
     ("org.pcollections", &["pcollections"]),
