@@ -1,6 +1,7 @@
 //! Builds the program so that where and when it was built cannot be seen in it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -125,15 +126,13 @@ pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> 
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     let cargo_home = cargo_home.context("neither CARGO_HOME nor HOME is set")?;
     let places = [(root, "/dogwatch"), (cargo_home.as_path(), "/cargo")];
-    let rust: Vec<String> =
-        places.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
     let c: Vec<String> = places.iter().map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display())).collect();
+    fs::create_dir_all(&target)?;
+    let wrapper = wrapper(&target, &places)?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(root).args(["build", "--release", "--locked", "-p", "dogwatch", "--target", &triple]);
     cargo.arg("--target-dir").arg(&target);
-    // Separated so that directories may have spaces in their names.
-    let rust: Vec<String> = rust.into_iter().chain(["-Ctarget-feature=+crt-static".into()]).collect();
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"));
+    cargo.env("RUSTC_WRAPPER", wrapper).env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     cargo.env("CFLAGS", c.join(" ")).env("SOURCE_DATE_EPOCH", made.seconds.to_string()).env("CARGO_INCREMENTAL", "0");
     if let Some(cc) = kind.cc() {
         let name = triple.replace('-', "_");
@@ -151,4 +150,15 @@ pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> 
     let finished = target.join(&triple).join("dogwatch");
     audit::put_into(&built, &finished, &audit::list(root, &triple)?, &kind.objcopy())?;
     Ok(finished)
+}
+
+/// A program that calls the compiler so that it writes other paths than it reads. Among cargo's own flags the paths would
+/// become part of every crate's identity, and with it of the order of things in the program.
+fn wrapper(target: &Path, places: &[(&Path, &str)]) -> Result<PathBuf> {
+    let path = target.join("rustc-elsewhere");
+    let quoted = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
+    let maps = places.iter().map(|(from, to)| quoted(format!("--remap-path-prefix={}={to}", from.display())));
+    fs::write(&path, format!("#!/bin/sh\nexec \"$@\" {}\n", maps.collect::<Vec<_>>().join(" ")))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path)
 }
