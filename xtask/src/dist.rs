@@ -1,5 +1,5 @@
 //! `make dist`: what is released, in `target/dist`. The same commit is to give the same bytes, wherever it is built with the
-//! same toolchain, and does not yet; `--check` builds a second time, in a clone elsewhere, and compares.
+//! same toolchain; `--check` builds a second time, in a clone elsewhere, and compares.
 //!
 //! ```text
 //! binary ── its dependencies inside ── SBOM (our own scan) ── archive, Debian package, image ── SHA256SUMS

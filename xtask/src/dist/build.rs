@@ -31,6 +31,9 @@ const KINDS: &[Kind] = &[
     Kind { processor: "aarch64", architecture: "arm64", library: "gnu" },
 ];
 
+/// Everything linked in; and no number made of what the linker saw, which has symbols that are stripped afterwards.
+const FLAGS: &str = "-Ctarget-feature=+crt-static -Clink-arg=-Wl,--build-id=none";
+
 impl Kind {
     /// The best kind for each processor that this machine can build for, after installing what can be had for it. Why the
     /// others are not built is said.
@@ -132,7 +135,7 @@ pub(super) fn build(root: &Path, kind: &Kind, made: &Moment) -> Result<PathBuf> 
     let mut cargo = Command::new("cargo");
     cargo.current_dir(root).args(["build", "--release", "--locked", "-p", "dogwatch", "--target", &triple]);
     cargo.arg("--target-dir").arg(&target);
-    cargo.env("RUSTC_WRAPPER", wrapper).env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    cargo.env("RUSTC_WRAPPER", wrapper).env("RUSTFLAGS", FLAGS);
     cargo.env("CFLAGS", c.join(" ")).env("SOURCE_DATE_EPOCH", made.seconds.to_string()).env("CARGO_INCREMENTAL", "0");
     if let Some(cc) = kind.cc() {
         let name = triple.replace('-', "_");
