@@ -100,10 +100,8 @@ impl Suite {
 fn policies(report: &ScanReport) -> Suite {
     let mut cases = Vec::new();
     let Some(verdict) = &report.verdict else { return Suite { name: "policies", cases } };
-    let of_image = |policy: &str| {
-        let denies = |v: &&Violation| v.finding.is_none() && v.excused_by.is_none() && v.action >= Action::Deny;
-        verdict.violations.iter().filter(denies).find(|violation| violation.policy == policy)
-    };
+    let of_image =
+        |policy: &str| verdict.denials().find(|violation| violation.finding.is_none() && violation.policy == policy);
     let mut seen = BTreeSet::new();
     for policy in verdict.policies.iter().filter(|policy| seen.insert(*policy)) {
         let result = match of_image(policy) {

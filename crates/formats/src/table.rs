@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use model::Timestamp;
 use model::finding::Finding;
 use model::report::{CoverageState, Knowledge, ScanReport};
-use model::verdict::{Action, Outcome};
+use model::verdict::Outcome;
 
 use crate::printable::printable;
 use crate::words;
@@ -151,8 +151,7 @@ fn counts(page: &mut Page, report: &ScanReport) {
     let violated: std::collections::BTreeSet<&str> = report
         .verdict
         .iter()
-        .flat_map(|verdict| &verdict.violations)
-        .filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny)
+        .flat_map(|verdict| verdict.denials())
         .map(|violation| violation.policy.as_str())
         .collect();
     let policies = if violated.len() == 1 { "1 policy".into() } else { format!("{} policies", violated.len()) };

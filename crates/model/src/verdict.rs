@@ -1,5 +1,7 @@
 //! Verdicts: what policy says about the findings.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,25 @@ pub struct Violation {
     /// not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excused_by: Option<String>,
+}
+
+impl Violation {
+    /// Whether it keeps the artifact from passing: nothing excuses it, and its policy asks for more than a warning.
+    pub fn denies(&self) -> bool {
+        self.excused_by.is_none() && self.action >= Action::Deny
+    }
+}
+
+impl Verdict {
+    /// What keeps the artifact from passing.
+    pub fn denials(&self) -> impl Iterator<Item = &Violation> {
+        self.violations.iter().filter(|violation| violation.denies())
+    }
+
+    /// The findings that keep the artifact from passing, as indices into the report's findings.
+    pub fn denied_findings(&self) -> BTreeSet<u32> {
+        self.denials().filter_map(|violation| violation.finding).collect()
+    }
 }
 
 /// What became of one exception.

@@ -34,9 +34,7 @@ impl PolicySet {
             about_knowledge.resize(violations.len(), policy.is_about_knowledge());
         }
         let exceptions = excuse(&mut violations, subject, exceptions, now);
-        let blocks =
-            |violation: &Violation| violation.excused_by.is_none() && violation.action >= model::verdict::Action::Deny;
-        let mut counted = violations.iter().zip(&about_knowledge).filter(|(violation, _)| blocks(violation));
+        let mut counted = violations.iter().zip(&about_knowledge).filter(|(violation, _)| violation.denies());
         let outcome = match (counted.clone().any(|(_, knowledge)| !knowledge), counted.next().is_some() || undecided) {
             (true, _) => Outcome::Failed,
             (false, true) => Outcome::Unknown,

@@ -13,10 +13,9 @@ use model::digest::Digest;
 use model::finding::Severity;
 use model::gap::{Gap, GapKind};
 use model::report::ScanReport;
-use model::verdict::Action;
 use serde::Serialize;
 
-use crate::error::ScanError;
+use crate::error::{ScanError, whole};
 use crate::inspect::InspectOptions;
 use crate::pipeline::{JudgeOptions, scan};
 use crate::source::{self, ListBounds};
@@ -107,7 +106,7 @@ pub fn advise(
         }
         let judged = match scan(&target, options, judge) {
             Ok((other, _)) => judged(&other, &report),
-            Err(error) => Judged::Failed { error: sentence(&error) },
+            Err(error) => Judged::Failed { error: whole(&error) },
         };
         candidates.push(Candidate { name: name(&target), judged });
     }
@@ -121,16 +120,6 @@ fn name(target: &Target) -> String {
         Target::Image(reference) | Target::Registry(reference) => reference.familiar(),
         other => other.to_string(),
     }
-}
-
-fn sentence(error: &ScanError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 /// Other tags of the repository that an image is from, the newest version first.
@@ -188,18 +177,13 @@ fn judged(report: &ScanReport, current: &ScanReport) -> Judged {
             None => distro.id.clone(),
         }),
         packages: report.inventory.packages.len(),
-        violations: violations(report),
+        violations: report.verdict.iter().flat_map(|verdict| verdict.denials()).count(),
         findings: report.findings.len(),
         by_severity,
         fixes: compared.gone.len(),
         brings: compared.new.len(),
         unknown: unknown.collect(),
     }))
-}
-
-fn violations(report: &ScanReport) -> usize {
-    let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);
-    violations.filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny).count()
 }
 
 /// The best candidate, unless none is better than the first.

@@ -82,3 +82,9 @@ impl ScanError {
         }
     }
 }
+
+/// An error with its causes, as one sentence.
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,7 +1,5 @@
 //! The main flow.
 
-use std::collections::BTreeSet;
-
 use advisories::{Combined, Index};
 use assessment::comparison::compare;
 use assessment::coverage::coverage;
@@ -10,7 +8,7 @@ use assessment::subject::with_named_digests;
 use assessment::vulnerability::{AssessOptions, assess};
 use model::Timestamp;
 use model::report::{Knowledge, SCAN_REPORT_VERSION, ScanReport, Tool};
-use model::verdict::{Action, Stage, Verdict};
+use model::verdict::Stage;
 use policy::{Exceptions, Filter, PolicySet, Subject};
 
 use crate::error::ScanError;
@@ -82,7 +80,7 @@ pub fn judge_inspection(inspection: &Inspection, options: &JudgeOptions<'_>) -> 
     };
     report.comparison = options.compare_to.map(|before| compare(inventory, &report.findings, before));
     let verdict = options.policies.evaluate(Stage::Build, &Subject::of(&report), options.exceptions, options.now);
-    report.remedies = remedies(artifact, inventory, &report.findings, &denied(&verdict));
+    report.remedies = remedies(artifact, inventory, &report.findings, &verdict.denied_findings());
     report.verdict = Some(verdict);
     Ok(report)
 }
@@ -104,13 +102,4 @@ pub fn inventory_report(inspection: &Inspection, now: Timestamp) -> ScanReport {
         comparison: None,
         changes: inspection.changes.clone(),
     }
-}
-
-/// The findings that keep the artifact from passing.
-fn denied(verdict: &Verdict) -> BTreeSet<u32> {
-    let blocking = verdict
-        .violations
-        .iter()
-        .filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny);
-    blocking.filter_map(|violation| violation.finding).collect()
 }

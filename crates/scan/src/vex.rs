@@ -11,6 +11,7 @@ use model::artifact::Artifact;
 use model::gap::{Gap, GapKind};
 use model::vex::VexStatement;
 
+use crate::error::whole;
 use crate::source::{self, Attached, Attachments, SourceOptions};
 use crate::target::Target;
 
@@ -128,10 +129,8 @@ pub fn attached(vex: &Vex, target: &Target, artifact: &Artifact, options: &Sourc
     for Attached { place, bytes } in attachments.documents {
         let name = format!("{place} (attached, unverified)");
         let read = bytes.map_err(|detail| (GapKind::Unreadable, detail)).and_then(|bytes| {
-            formats::vex::read_attached(&name, &bytes, &attachments.subjects).map_err(|error| {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                (GapKind::Malformed, format!("{error}{cause}"))
-            })
+            formats::vex::read_attached(&name, &bytes, &attachments.subjects)
+                .map_err(|error| (GapKind::Malformed, whole(&error)))
         });
         match read {
             Ok(document) => {

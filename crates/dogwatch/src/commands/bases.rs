@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use ::policy::Flags;
 use ::scan::bases::{Bases, KnownBase};
 use ::scan::inspect::inspect;
 use anyhow::Context;
@@ -33,7 +32,7 @@ pub(crate) fn run(command: BasesCommand) -> Result<u8, Failure> {
         }
         BasesCommand::Advise { target, output, advice, source, judge } => {
             let target = super::target(&target, &source)?;
-            let judge = Judge::load(&judge, &Flags { fail_on: judge.fail_on, ..Flags::default() }, source.no_cache)?;
+            let judge = Judge::of(&judge, source.no_cache)?;
             let options = super::inspect_options(&source)?;
             let advice = super::advice::advise(&target, &advice, &source, &options, &judge.options(None))?;
             let text = match output {

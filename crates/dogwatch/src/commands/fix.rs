@@ -12,13 +12,12 @@ mod tree;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ::policy::Flags;
 use ::scan::inspect::{Inspection, inspect};
 use ::scan::pipeline::judge_inspection;
 use ::scan::target::Target;
 use assessment::edit::diff::unified;
 use model::report::ScanReport;
-use model::verdict::{Action, Outcome};
+use model::verdict::{Outcome, Verdict};
 
 use crate::cli::FixArguments;
 use crate::commands::judge::Judge;
@@ -33,12 +32,11 @@ const BY_HAND: u8 = 3;
 /// Plans, prints or writes, and returns the exit code: 0 when the patch and the printed commands satisfy policy, 1 when
 /// policy would still say no, 2 when it could not tell, 3 when something is to be done by hand.
 pub(crate) fn run(arguments: &FixArguments) -> Result<u8, Failure> {
-    if arguments.dockerfile.is_some() {
-        return bases::of_image(arguments);
+    if let Some(file) = &arguments.dockerfile {
+        return bases::of_image(file, arguments);
     }
     let (target, directory) = source_tree(arguments)?;
-    let flags = Flags { fail_on: arguments.judge.fail_on, ..Flags::default() };
-    let judge = Judge::load(&arguments.judge, &flags, arguments.source.no_cache)?;
+    let judge = Judge::of(&arguments.judge, arguments.source.no_cache)?;
     let judge = judge.options(None);
     let options = super::inspect_options(&arguments.source)?;
     let mut tree = Tree::open(&directory)?;
@@ -101,9 +99,7 @@ fn upgraded(inspection: &Inspection, steps: &[Step]) -> Inspection {
 
 /// The findings that keep a tree from passing.
 fn denied(report: &ScanReport) -> BTreeSet<u32> {
-    let violations = report.verdict.iter().flat_map(|verdict| &verdict.violations);
-    let blocking = violations.filter(|violation| violation.excused_by.is_none() && violation.action >= Action::Deny);
-    blocking.filter_map(|violation| violation.finding).collect()
+    report.verdict.as_ref().map(Verdict::denied_findings).unwrap_or_default()
 }
 
 fn summary(before: &ScanReport, after: &ScanReport, steps: &[Step]) {

@@ -36,8 +36,14 @@ impl Judge {
         Self::load(&arguments.judge, &flags, arguments.source.no_cache)
     }
 
+    /// For commands that hide no findings.
+    pub(super) fn of(arguments: &JudgeArguments, no_cache: bool) -> Result<Self, Failure> {
+        let flags = Flags { fail_on: arguments.fail_on, ..Flags::default() };
+        Self::load(arguments, &flags, no_cache)
+    }
+
     /// Opens the index, and reads the user's own advisories, policies and exceptions.
-    pub(super) fn load(arguments: &JudgeArguments, flags: &Flags, no_cache: bool) -> Result<Self, Failure> {
+    fn load(arguments: &JudgeArguments, flags: &Flags, no_cache: bool) -> Result<Self, Failure> {
         let index = commands::index(arguments.index.as_deref())?;
         let private = commands::private_index(&arguments.advisories, no_cache)?;
         let policy_files = commands::texts(&arguments.policy)?;

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use ::policy::Flags;
 use ::scan::inspect::{InspectOptions, inspect};
 use ::scan::pipeline::{JudgeOptions, judge_inspection};
 use ::scan::target::Reference;
 use assessment::edit::Refused;
 use assessment::edit::dockerfile::{bases, replace_base};
+use model::report::RemedyAction;
 
 use super::tree::Tree;
 use crate::cli::FixArguments;
+use crate::commands;
 use crate::commands::advice::{advise, renamed, table};
 use crate::commands::judge::Judge;
 use crate::commands::scan::failed;
-use crate::commands::{self};
 use crate::console::{Failure, Hint, note};
 
 /// The bases to replace, as Dockerfiles write them, each with its successor.
@@ -86,12 +86,9 @@ pub(super) fn replace(tree: &mut Tree, from: &str, to: &str) -> Result<bool, Fai
 }
 
 /// For an image: moves the file it is built by to a better base, and says what else its findings ask for.
-pub(super) fn of_image(arguments: &FixArguments) -> Result<u8, Failure> {
-    let (Some(file), target) = (&arguments.dockerfile, commands::target(&arguments.target, &arguments.source)?) else {
-        return Err(anyhow::anyhow!("`--dockerfile` is missing").into());
-    };
-    let flags = Flags { fail_on: arguments.judge.fail_on, ..Flags::default() };
-    let judge = Judge::load(&arguments.judge, &flags, arguments.source.no_cache)?;
+pub(super) fn of_image(file: &Path, arguments: &FixArguments) -> Result<u8, Failure> {
+    let target = commands::target(&arguments.target, &arguments.source)?;
+    let judge = Judge::of(&arguments.judge, arguments.source.no_cache)?;
     let judge = judge.options(None);
     let options = commands::inspect_options(&arguments.source)?;
     let inspection = inspect(&target, &options).map_err(failed(&target))?;
@@ -107,8 +104,8 @@ pub(super) fn of_image(arguments: &FixArguments) -> Result<u8, Failure> {
     }
     super::deliver(&tree, arguments)?;
     // What the base does not bring is mended where it is installed.
-    let own = report.remedies.iter().filter(|remedy| remedy.violations > 0 && !is_of_base(&remedy.action));
-    for remedy in own {
+    let is_of_base = |action: &RemedyAction| matches!(action, RemedyAction::RebuildBase { .. });
+    for remedy in report.remedies.iter().filter(|remedy| remedy.violations > 0 && !is_of_base(&remedy.action)) {
         note(&format!("by hand: {}", remedy.title));
         by_hand = true;
     }
@@ -117,10 +114,6 @@ pub(super) fn of_image(arguments: &FixArguments) -> Result<u8, Failure> {
         (None, _, false) => 1,
         _ => 0,
     })
-}
-
-fn is_of_base(action: &model::report::RemedyAction) -> bool {
-    matches!(action, model::report::RemedyAction::RebuildBase { .. })
 }
 
 /// The base of a Dockerfile's last stage, which is the image's; where the image names its base, the one that it means.

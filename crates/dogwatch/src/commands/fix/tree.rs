@@ -129,10 +129,8 @@ impl Tree {
 
     /// Dockerfiles and Containerfiles, by path.
     pub(super) fn dockerfiles(&self) -> Vec<String> {
-        let is_ours = |path: &&String| {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            is_dockerfile(name) || (Manifest::of(name).is_none())
-        };
+        // What is no manifest is one, also when it was named under another name.
+        let is_ours = |path: &&String| Manifest::of(path.rsplit('/').next().unwrap_or_default()).is_none();
         self.names.iter().filter(is_ours).cloned().collect()
     }
 
