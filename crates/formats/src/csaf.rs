@@ -16,7 +16,7 @@ use model::vex::VexStatus;
 use serde_json::{Value, json};
 
 use crate::document::{filled, pretty, uuid, without_nulls};
-use crate::openvex::{JUSTIFICATIONS, image};
+use crate::openvex::{JUSTIFICATIONS, image, is_image};
 use crate::words;
 
 /// The product id of the image.
@@ -29,6 +29,8 @@ pub fn write(report: &ScanReport) -> String {
         "category": "general",
         "text": format!("What {} {} found in {target}, with what others say of it.", report.tool.name, report.tool.version),
     }]);
+    let vulnerabilities = words::by_vulnerability(&report.findings).into_iter();
+    let vulnerabilities = vulnerabilities.map(|(id, findings)| vulnerability(report, id, &findings));
     pretty(&without_nulls(json!({
         "document": {
             "category": "csaf_vex",
@@ -51,7 +53,7 @@ pub fn write(report: &ScanReport) -> String {
             },
         },
         "product_tree": products(report),
-        "vulnerabilities": filled(vulnerabilities(report)),
+        "vulnerabilities": filled(vulnerabilities.collect()),
     })))
 }
 
@@ -105,24 +107,10 @@ fn component(id: PackageId) -> String {
 
 /// What a vulnerability is about: a package, in the image if there is one.
 fn product(report: &ScanReport, id: PackageId) -> String {
-    match image(&report.artifact) {
-        Some(_) => format!("{IMAGE}:{}", component(id)),
-        None => component(id),
+    match is_image(&report.artifact) {
+        true => format!("{IMAGE}:{}", component(id)),
+        false => component(id),
     }
-}
-
-/// Each vulnerability once, in the order of the findings.
-fn vulnerabilities(report: &ScanReport) -> Vec<Value> {
-    let mut order = Vec::new();
-    let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in &report.findings {
-        let of_id = by_id.entry(&finding.id).or_default();
-        if of_id.is_empty() {
-            order.push(finding.id.as_str());
-        }
-        of_id.push(finding);
-    }
-    order.into_iter().map(|id| vulnerability(report, id, &by_id[id])).collect()
 }
 
 fn vulnerability(report: &ScanReport, id: &str, findings: &[&Finding]) -> Value {
@@ -179,11 +167,7 @@ impl Said {
             VexStatus::UnderInvestigation => "under_investigation",
         };
         self.status.entry(list).or_default().push(product.clone());
-        let words = finding.vex.as_ref().map(|vex| {
-            let said = [vex.justification.as_deref(), vex.statement.as_deref()];
-            let said: Vec<&str> = said.into_iter().flatten().collect();
-            format!("{} (said {})", said.join(": "), words::vex_source(vex)).trim_start().to_owned()
-        });
+        let words = finding.vex.as_ref().map(words::vex_said);
         match (status, words) {
             (VexStatus::NotAffected, words) => {
                 let label = finding.vex.as_ref().and_then(|vex| vex.justification.as_deref());

@@ -2,7 +2,7 @@
 //!
 //! What CycloneDX has no field for is a property named `dogwatch:…`; [`crate::sbom`] reads them back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use model::Timestamp;
 use model::artifact::{Artifact, ArtifactKind};
@@ -244,20 +244,19 @@ fn compositions(report: &ScanReport) -> Option<Value> {
 
 /// Each vulnerability once, and once more for each thing that is said of it in some packages only.
 fn vulnerabilities(report: &ScanReport, references: &[String]) -> Vec<Value> {
-    let mut order: Vec<&str> = Vec::new();
-    let mut by_id: BTreeMap<&str, Vec<Vec<&Finding>>> = BTreeMap::new();
-    for finding in &report.findings {
-        let of_id = by_id.entry(&finding.id).or_insert_with(|| {
-            order.push(&finding.id);
-            Vec::new()
-        });
-        match of_id.iter_mut().find(|alike| alike[0].vex == finding.vex) {
-            Some(alike) => alike.push(finding),
-            None => of_id.push(vec![finding]),
+    let mut vulnerabilities = Vec::new();
+    for (_, findings) in words::by_vulnerability(&report.findings) {
+        let mut groups: Vec<Vec<&Finding>> = Vec::new();
+        for finding in findings {
+            match groups.iter_mut().find(|alike| alike[0].vex == finding.vex) {
+                Some(alike) => alike.push(finding),
+                None => groups.push(vec![finding]),
+            }
         }
+        let each = groups.iter().enumerate();
+        vulnerabilities.extend(each.map(|(number, alike)| vulnerability(report, references, alike, number)));
     }
-    let each = order.iter().flat_map(|id| by_id[id].iter().enumerate());
-    each.map(|(number, findings)| vulnerability(report, references, findings, number)).collect()
+    vulnerabilities
 }
 
 /// What somebody says of a finding, as this format says it. Reasons that it has no word for are in the detail.
@@ -275,12 +274,10 @@ fn analysis(vex: &Vex) -> Value {
         Some(own) if JUSTIFICATIONS.contains(&own) => Some(own),
         _ => None,
     };
-    let said = [vex.justification.as_deref(), vex.statement.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-    let detail = format!("{} (said {})", said.join(": "), words::vex_source(vex));
     json!({
         "state": state,
         "justification": justification,
-        "detail": detail.trim_start(),
+        "detail": words::vex_said(vex),
         "lastUpdated": vex.timestamp,
     })
 }

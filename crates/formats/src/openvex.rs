@@ -114,9 +114,14 @@ fn product(artifact: &Artifact, package: &Package) -> Value {
     }
 }
 
+/// Whether packages are parts of an image.
+pub(crate) fn is_image(artifact: &Artifact) -> bool {
+    matches!(artifact.kind, ArtifactKind::Image | ArtifactKind::Container)
+}
+
 /// The package URL of an image: its digest where it has one, and its repository.
 pub(crate) fn image(artifact: &Artifact) -> Option<String> {
-    if !matches!(artifact.kind, ArtifactKind::Image | ArtifactKind::Container) {
+    if !is_image(artifact) {
         return None;
     }
     let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();

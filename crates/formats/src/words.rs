@@ -1,6 +1,6 @@
 //! The phrases that several formats share, so that they say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::artifact::{Artifact, Container, Origin, WorkingTree};
 use model::finding::{Finding, Fix, Severity};
@@ -207,4 +207,24 @@ pub(crate) fn vex_source(vex: &model::vex::Vex) -> String {
         "" => format!("by nobody it names, in {}", vex.document),
         author => format!("by {author}, in {}", vex.document),
     }
+}
+
+/// What somebody says of a finding, with who says so: `code_not_reachable: never called (said by …, in …)`.
+pub(crate) fn vex_said(vex: &model::vex::Vex) -> String {
+    let said = [vex.justification.as_deref(), vex.statement.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+    format!("{} (said {})", said.join(": "), vex_source(vex)).trim_start().to_owned()
+}
+
+/// Each vulnerability with its findings, both in the order of the findings.
+pub(crate) fn by_vulnerability(findings: &[Finding]) -> Vec<(&str, Vec<&Finding>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut found: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let place = *places.entry(&finding.id).or_insert_with(|| {
+            found.push((&finding.id, Vec::new()));
+            found.len() - 1
+        });
+        found[place].1.push(finding);
+    }
+    found
 }

@@ -161,6 +161,15 @@ fn report() -> ScanReport {
     report
 }
 
+/// What a document of ours must say of a finding: what others said, else only what versions tell.
+fn status(finding: &Finding) -> VexStatus {
+    match (&finding.vex, finding.fix.version()) {
+        (Some(vex), _) => vex.status,
+        (None, Some(_)) => VexStatus::Affected,
+        (None, None) => VexStatus::UnderInvestigation,
+    }
+}
+
 // Proves: format openvex.
 #[test]
 fn our_openvex_is_valid_and_is_read_back() {
@@ -171,12 +180,7 @@ fn our_openvex_is_valid_and_is_read_back() {
     assert_eq!(back.problems, [""; 0]);
     for (finding, statement) in report.findings.iter().zip(&back.statements) {
         assert_eq!(statement.vulnerabilities[0], finding.id);
-        let status = match (&finding.vex, finding.fix.version()) {
-            (Some(vex), _) => vex.status,
-            (None, Some(_)) => VexStatus::Affected,
-            (None, None) => VexStatus::UnderInvestigation,
-        };
-        assert_eq!(statement.said.status, status, "a scanner never says `not_affected` by itself");
+        assert_eq!(statement.said.status, status(finding), "a scanner never says `not_affected` by itself");
         let part = &statement.products[0].subcomponents[0];
         assert!(part.names.contains(&report.inventory.package(finding.package).purl));
     }
@@ -199,11 +203,6 @@ fn our_csaf_is_valid_and_is_read_back() {
     assert_eq!(invalid(&written, "schemas/csaf-2.0.schema.json"), [""; 0]);
     let back = read("own.json", written.as_bytes()).expect("a document");
     assert_eq!(back.problems, [""; 0]);
-    let status = |finding: &Finding| match (&finding.vex, finding.fix.version()) {
-        (Some(vex), _) => vex.status,
-        (None, Some(_)) => VexStatus::Affected,
-        (None, None) => VexStatus::UnderInvestigation,
-    };
     assert_eq!(back.statements.len(), report.findings.len());
     for finding in &report.findings {
         let purl = &report.inventory.package(finding.package).purl;
