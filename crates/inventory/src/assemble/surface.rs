@@ -83,8 +83,9 @@ const NO_PROGRAMS: [&str; 3] = ["etc/", "usr/share/", "var/lib/"];
 
 /// What the tree of these layers offers.
 pub(super) fn surface(tree: &Tree, layers: &[LayerFacts]) -> Surface {
-    let mut found = Found::default();
+    let (mut found, mut reached) = (Found::default(), Reached::of(layers));
     for node in tree.nodes() {
+        reached.mark(tree, &node);
         found.permissions(tree, &node);
         found.program(tree, &node);
         found.service(tree, &node);
@@ -102,28 +103,37 @@ pub(super) fn surface(tree: &Tree, layers: &[LayerFacts]) -> Surface {
         network_tools,
         daemons,
         services: found.services.into_places(),
-        hidden_files: hidden(tree, layers),
+        hidden_files: reached.hidden(layers),
     }
 }
 
-/// Files whose bytes nothing reaches any more: a later layer replaced or removed them. Whoever has the image has them.
-fn hidden(tree: &Tree, layers: &[LayerFacts]) -> Places {
-    let mut reached: Vec<Vec<bool>> = layers.iter().map(|layer| vec![false; layer.entries.len() as usize]).collect();
-    for node in tree.nodes() {
+/// Which entries of each layer can still be reached.
+struct Reached(Vec<Vec<bool>>);
+
+impl Reached {
+    fn of(layers: &[LayerFacts]) -> Self {
+        Self(layers.iter().map(|layer| vec![false; layer.entries.len() as usize]).collect())
+    }
+
+    fn mark(&mut self, tree: &Tree, node: &TreeNode<'_>) {
         for ContentRef { layer, entry } in tree.content(node.id).into_iter().chain([tree.made_by(node.id)]) {
-            if let Some(reached) = reached.get_mut(layer as usize).and_then(|layer| layer.get_mut(entry as usize)) {
+            if let Some(reached) = self.0.get_mut(layer as usize).and_then(|layer| layer.get_mut(entry as usize)) {
                 *reached = true;
             }
         }
     }
-    let mut hidden = Sort::default();
-    for (layer, reached) in layers.iter().zip(reached) {
-        let files = layer.entries.iter().zip(reached).filter(|(entry, _)| matches!(entry.kind, EntryKind::File { .. }));
-        for (entry, _) in files.filter(|(_, reached)| !reached) {
-            hidden.add(|| absolute(&entry.path));
+
+    /// Files whose bytes nothing reaches any more: a later layer replaced or removed them. Whoever has the image has them.
+    fn hidden(self, layers: &[LayerFacts]) -> Places {
+        let mut hidden = Sort::default();
+        for (layer, reached) in layers.iter().zip(self.0) {
+            let entries = layer.entries.iter().zip(reached).filter(|(_, reached)| !reached);
+            for (entry, _) in entries.filter(|(entry, _)| matches!(entry.kind, EntryKind::File { .. })) {
+                hidden.add(|| absolute(&entry.path));
+            }
         }
+        hidden.into_places()
     }
-    hidden.into_places()
 }
 
 /// More paths than this are not worked out, for each sort: long paths cost time, and a hostile layer has millions. What

@@ -17,8 +17,7 @@ use super::archive::{self, Archive, SPOOL_BYTES_MAX};
 use super::blob::{LayerBlob, Stored};
 use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Store};
 use super::error::SourceError;
-use super::provide::{Outside, Question};
-use super::registry::OutsideStore;
+use super::provide::{Outside, OutsideStore, Question};
 use super::{Known, OpenImage, SourceIdentity, SourceOptions, docker_archive, oci_layout};
 
 /// How long an engine may take to say whether it has an image, when the registry can be asked as well.

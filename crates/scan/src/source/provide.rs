@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::Target;
 
-use super::document::MANIFEST_BYTES_MAX;
+use super::blob::Stored;
+use super::document::{CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Store};
 use super::error::SourceError;
+use super::registry::RegistryError;
 use super::{Known, SourceOptions, engine, identify, registry};
 
 /// What can be asked about the image.
@@ -180,5 +182,47 @@ impl Outside {
 
     pub(super) fn stream(&self, question: &Question) -> io::Result<Box<dyn Read + Send>> {
         self.0.stream(question)
+    }
+}
+
+/// The documents and layers of an image that somebody else fetches.
+pub(super) struct OutsideStore {
+    pub(super) outside: Outside,
+    pub(super) place: String,
+    /// The manifest's word on a layer's size is not taken: containerd knows it.
+    pub(super) sizes_are_asked: bool,
+}
+
+impl Store for OutsideStore {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+        Ok(self.outside.document(&Question::Manifest(descriptor.digest.clone()))?.0)
+    }
+
+    fn config(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+        let what = || "the configuration".to_owned();
+        let Descriptor { digest, mut size, .. } = descriptor.clone();
+        if self.sizes_are_asked {
+            size = self.outside.size(&digest)?;
+        }
+        if size > CONFIG_BYTES_MAX {
+            return Err(SourceError::TooLarge { place: self.place.clone(), what: what(), limit: CONFIG_BYTES_MAX });
+        }
+        let failed = |source| RegistryError::Body { what: format!("{} of `{}`", what(), self.place), source };
+        let mut bytes = Vec::new();
+        let reader = self.outside.stream(&Question::Blob { digest, size }).map_err(failed)?;
+        reader.take(CONFIG_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn layer(&self, descriptor: &Descriptor) -> Result<Stored, SourceError> {
+        let Descriptor { digest, mut size, .. } = descriptor.clone();
+        if self.sizes_are_asked {
+            size = self.outside.size(&digest)?;
+        }
+        Ok(Stored::Outside { outside: self.outside.clone(), digest, size })
     }
 }

@@ -34,7 +34,7 @@ use crate::target::{Pattern, Reference};
 use super::blob::Stored;
 use super::document::{self, CONFIG_BYTES_MAX, Descriptor, MANIFEST_BYTES_MAX, Parsed, Store};
 use super::error::SourceError;
-use super::provide::{Answer, Given, Outside, Question};
+use super::provide::{Answer, Given, OutsideStore, Question};
 use super::{OpenImage, SourceIdentity, SourceOptions, archive};
 
 pub use artifact::{ArtifactFile, RegistryArtifact};
@@ -422,48 +422,6 @@ pub(super) fn answer(
         }
         _ => return Err(SourceError::NoLayers { target: reference.to_string() }),
     })
-}
-
-/// The documents and layers of an image that somebody else fetches.
-pub(super) struct OutsideStore {
-    pub(super) outside: Outside,
-    pub(super) place: String,
-    /// The manifest's word on a layer's size is not taken: containerd knows it.
-    pub(super) sizes_are_asked: bool,
-}
-
-impl Store for OutsideStore {
-    fn place(&self) -> &str {
-        &self.place
-    }
-
-    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
-        Ok(self.outside.document(&Question::Manifest(descriptor.digest.clone()))?.0)
-    }
-
-    fn config(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
-        let what = || "the configuration".to_owned();
-        let Descriptor { digest, mut size, .. } = descriptor.clone();
-        if self.sizes_are_asked {
-            size = self.outside.size(&digest)?;
-        }
-        if size > CONFIG_BYTES_MAX {
-            return Err(SourceError::TooLarge { place: self.place.clone(), what: what(), limit: CONFIG_BYTES_MAX });
-        }
-        let failed = |source| RegistryError::Body { what: format!("{} of `{}`", what(), self.place), source };
-        let mut bytes = Vec::new();
-        let reader = self.outside.stream(&Question::Blob { digest, size }).map_err(failed)?;
-        reader.take(CONFIG_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(bytes)
-    }
-
-    fn layer(&self, descriptor: &Descriptor) -> Result<Stored, SourceError> {
-        let Descriptor { digest, mut size, .. } = descriptor.clone();
-        if self.sizes_are_asked {
-            size = self.outside.size(&digest)?;
-        }
-        Ok(Stored::Outside { outside: self.outside.clone(), digest, size })
-    }
 }
 
 /// The documents and layers of one image.
