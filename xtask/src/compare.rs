@@ -10,7 +10,7 @@ mod explained;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -76,11 +76,7 @@ pub fn compare(target: &str, dogwatch: &Path) -> Result<Comparison> {
     let mut theirs = parts::syft()?;
     theirs.args(["scan", "-q", "-o", "json", target]);
     let theirs = list::theirs(&json(&mut theirs)?);
-    Ok(Comparison::of(&theirs, &ours, &Explained::read(&root_file(explained::FILE))?))
-}
-
-fn root_file(name: &str) -> PathBuf {
-    crate::root().join(name)
+    Ok(Comparison::of(&theirs, &ours, &Explained::read(&crate::root().join(explained::FILE))?))
 }
 
 fn json(command: &mut Command) -> Result<Value> {

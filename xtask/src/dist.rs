@@ -50,19 +50,22 @@ fn release(root: &Path) -> Result<PathBuf> {
     }
     fs::create_dir_all(&out)?;
     let made = moment(root)?;
-    let kinds = Kind::possible()?;
-    for kind in &kinds {
+    let mut programs = Vec::new();
+    for kind in Kind::possible()? {
         say(&format!("building for {}", kind.target()));
-        let binary = build::build(root, kind, &made)?;
-        starts_alone(&binary, kind)?;
-        // Another architecture's program cannot write its own pages and bills of materials.
-        let speaker = if kind.is_native() { binary.clone() } else { native(&kinds, root, &made)? };
-        let release = Release { kind: kind.package(), binary: &binary, speaker: &speaker, made: &made, root };
-        release.write(&out)?;
+        let binary = build::build(root, &kind, &made)?;
+        starts_alone(&binary, &kind)?;
+        programs.push((kind, binary));
+    }
+    // Another architecture's program cannot write its own pages and bills of materials.
+    let native = programs.iter().find(|(kind, _)| kind.is_native());
+    let speaker = &native.context("this machine cannot build for itself")?.1;
+    for (kind, binary) in &programs {
+        Release { kind: kind.package(), binary, speaker, made: &made, root }.write(&out)?;
     }
     package::sums(&out)?;
-    let size = fs::read_dir(&out)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = size.collect();
+    let names = fs::read_dir(&out)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.collect();
     names.sort();
     say(&format!("in {}: {}", out.display(), names.join(", ")));
     Ok(out)
@@ -91,11 +94,6 @@ fn starts_alone(binary: &Path, kind: &Kind) -> Result<()> {
     Ok(())
 }
 
-fn native(kinds: &[Kind], root: &Path, made: &Moment) -> Result<PathBuf> {
-    let kind = kinds.iter().find(|kind| kind.is_native()).context("this machine cannot build for itself")?;
-    build::build(root, kind, made)
-}
-
 /// When the commit that is checked out was made.
 fn moment(root: &Path) -> Result<Moment> {
     let mut git = Command::new("git");
@@ -114,11 +112,7 @@ fn compare(root: &Path, first: &Path) -> Result<()> {
     let elsewhere = tempfile::Builder::new().prefix("dogwatch-dist-").tempdir()?;
     let clone = elsewhere.path().join("a/clone/somewhere/else");
     say(&format!("building once more, in {}", clone.display()));
-    machine::run({
-        let mut git = Command::new("git");
-        git.args(["clone", "--quiet", "--no-hardlinks"]).arg(root).arg(&clone);
-        git
-    })?;
+    machine::output(Command::new("git").args(["clone", "--quiet", "--no-hardlinks"]).arg(root).arg(&clone))?;
     let second = release(&clone)?;
     let sums = |directory: &Path| fs::read_to_string(directory.join(package::SUMS));
     let (first, second) = (sums(first)?, sums(&second)?);

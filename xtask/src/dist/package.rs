@@ -44,7 +44,8 @@ pub struct Release<'a> {
 impl Release<'_> {
     /// Writes everything for this program.
     pub fn write(&self, out: &Path) -> Result<()> {
-        let name = format!("dogwatch-{}-{}", version(self.speaker)?, self.kind);
+        let version = version(self.speaker)?;
+        let name = format!("dogwatch-{version}-{}", self.kind);
         let stage = tempfile::tempdir_in(out)?;
         let files = stage.path().join("files");
         self.files(&files)?;
@@ -52,8 +53,8 @@ impl Release<'_> {
         let archive =
             GzEncoder::new(BufWriter::new(File::create(out.join(format!("{name}.tar.gz")))?), Compression::best());
         tar_of(&files, Path::new(&name), self.made.seconds, archive)?.finish()?;
-        self.debian(&stage.path().join("debian"), &files, out)?;
-        self.image(stage.path(), &files, &out.join(format!("{name}.oci.tar")))
+        self.debian(&version, &stage.path().join("debian"), &files, out)?;
+        self.image(&version, stage.path(), &files, &out.join(format!("{name}.oci.tar")))
     }
 
     /// Where files go below `/usr`, as in an installed system.
@@ -67,11 +68,7 @@ impl Release<'_> {
         fs::copy(self.binary, &binary)?;
         fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))?;
         let pages = place("share/man/man1/x")?.with_file_name("");
-        machine::run({
-            let mut command = Command::new(self.speaker);
-            command.arg("man").arg(&pages);
-            command
-        })?;
+        machine::output(Command::new(self.speaker).arg("man").arg(&pages))?;
         for (shell, path) in [
             ("bash", "share/bash-completion/completions/dogwatch"),
             ("zsh", "share/zsh/vendor-completions/_dogwatch"),
@@ -106,7 +103,7 @@ impl Release<'_> {
     }
 
     /// Source: deb-control(5); Debian policy, chapters 5 and 12.
-    fn debian(&self, tree: &Path, files: &Path, out: &Path) -> Result<()> {
+    fn debian(&self, version: &str, tree: &Path, files: &Path, out: &Path) -> Result<()> {
         copy_tree(files, &tree.join("usr"))?;
         let documents = tree.join("usr/share/doc/dogwatch");
         // Policy 12.7: the changelog is compressed, and so are pages (12.1); without the time and name of the file.
@@ -116,7 +113,6 @@ impl Release<'_> {
         gzip(&documents.join("CHANGELOG.md"), &documents.join("changelog.gz"))?;
         fs::write(documents.join("copyright"), COPYRIGHT)?;
         let size: u64 = file_sizes(&tree.join("usr"))?;
-        let version = version(self.speaker)?;
         let control = format!(
             "Package: dogwatch\nVersion: {version}\nArchitecture: {}\nMaintainer: {MAINTAINER}\nInstalled-Size: {}\n\
              Recommends: ca-certificates\nSuggests: git\nSection: admin\nPriority: optional\nDescription: {DESCRIPTION}\n",
@@ -130,16 +126,14 @@ impl Release<'_> {
         build
             .args(["--root-owner-group", "-Zxz", "--build"])
             .arg(tree)
-            .arg(out.join(format!("dogwatch_{version}_{}.deb", self.kind)));
-        // It gives no file a later time than this one; ours are all later.
-        machine::run({
-            build.env("SOURCE_DATE_EPOCH", self.made.seconds.to_string());
-            build
-        })
+            .arg(out.join(format!("dogwatch_{version}_{}.deb", self.kind)))
+            // It gives no file a later time than this one; ours are all later.
+            .env("SOURCE_DATE_EPOCH", self.made.seconds.to_string());
+        machine::run(build)
     }
 
     /// The program alone, with the certificates of public authorities and a place for temporary files.
-    fn image(&self, stage: &Path, files: &Path, out: &Path) -> Result<()> {
+    fn image(&self, version: &str, stage: &Path, files: &Path, out: &Path) -> Result<()> {
         let (layout, tree) = (stage.join("layout"), stage.join("root"));
         fs::create_dir_all(tree.join("usr/bin"))?;
         fs::copy(files.join("bin/dogwatch"), tree.join("usr/bin/dogwatch"))?;
@@ -153,7 +147,6 @@ impl Release<'_> {
         fs::set_permissions(tree.join("tmp"), fs::Permissions::from_mode(0o1777))?;
         let mut image = Image::begin_at(&layout, self.made)?;
         image.directory(&tree, "COPY dogwatch, certificates")?;
-        let version = version(self.speaker)?;
         image.finish_for(
             self.kind,
             &format!("dogwatch:{version}"),
