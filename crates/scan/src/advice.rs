@@ -1,24 +1,26 @@
-//! Which base image is better: other tags of the same repository and those that the user names, each scanned and judged like
-//! any target.
+//! Which base image is better: other tags of the same repository, the registered bases and those that the user names, each
+//! scanned and judged like any target.
 //!
 //! The one with the fewest violations wins; of equals the one with the fewest findings. An image of which less is known (no
-//! advisories for its distribution, support that ended) is not called better for having fewer findings.
+//! advisories for its distribution, support that ended) is not called better for having fewer findings, nor is a registered base
+//! that cannot stand in for the one in use (another distribution, no Python).
 
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assessment::comparison::compare;
 use model::digest::Digest;
 use model::finding::Severity;
 use model::gap::{Gap, GapKind};
+use model::package::PackageType;
 use model::report::ScanReport;
 use serde::Serialize;
 
 use crate::error::{ScanError, whole};
 use crate::inspect::InspectOptions;
 use crate::pipeline::{JudgeOptions, scan};
-use crate::source::{self, ListBounds};
+use crate::source::{self, ListBounds, SourceIdentity, SourceOptions};
 use crate::target::{Pattern, Reference, Target};
 
 /// Which images are looked at besides the one in use.
@@ -69,7 +71,8 @@ pub enum Judged {
 /// A judged candidate in numbers.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Of its manifest or, where it was pulled by that, of its index.
+    /// What its name stands for in its registry: the digest of its manifest or, of an image for several platforms, of their
+    /// index. None for an image from elsewhere.
     pub digest: Option<Digest>,
     /// `debian 12`.
     pub distribution: Option<String>,
@@ -87,6 +90,9 @@ pub struct Summary {
     pub brings: usize,
     /// What is less known of it than of the image in use; then it is not called better.
     pub unknown: Vec<Gap>,
+    /// What a registered base has not that the one in use has: its distribution, a runtime, packages of an ecosystem; then it
+    /// is not called better. Empty for other tags, and for what the user names.
+    pub lacks: BTreeSet<String>,
 }
 
 /// Compares the image in use with others.
@@ -98,14 +104,27 @@ pub fn advise(
 ) -> Result<Advice, ScanError> {
     let (report, _) = scan(current, options, judge)?;
     let mut notes = Vec::new();
-    let mut candidates = vec![Candidate { name: name(current), judged: judged(&report, &report) }];
-    let tags = others(current, wishes, options, &mut notes);
-    for target in tags.into_iter().chain(wishes.also.iter().cloned()) {
+    if let Some(base) = &report.artifact.base {
+        notes.push(format!("`{current}` is itself built on `{}`, which can be asked about in the same way", base.name));
+    }
+    let mut candidates = vec![Candidate {
+        name: name(current),
+        judged: Judged::Scanned(Box::new(summary(current, &report, &report, &options.source))),
+    }];
+    let tags = others(current, wishes, options, &mut notes).into_iter();
+    let asked = tags.chain(wishes.also.iter().cloned()).map(|target| (target, false));
+    for (target, is_registered) in asked.chain(registered(options).map(|target| (target, true))) {
         if candidates.iter().any(|candidate| candidate.name == name(&target)) {
             continue;
         }
         let judged = match scan(&target, options, judge) {
-            Ok((other, _)) => judged(&other, &report),
+            Ok((other, _)) => {
+                let mut summary = summary(&target, &other, &report, &options.source);
+                if is_registered {
+                    summary.lacks = offers(&report).difference(&offers(&other)).cloned().collect();
+                }
+                Judged::Scanned(Box::new(summary))
+            }
             Err(error) => Judged::Failed { error: whole(&error) },
         };
         candidates.push(Candidate { name: name(&target), judged });
@@ -157,7 +176,32 @@ fn others(current: &Target, wishes: &Wishes, options: &InspectOptions, notes: &m
     references.iter().filter(is_chosen).cloned().map(Target::Registry).collect()
 }
 
-fn judged(report: &ScanReport, current: &ScanReport) -> Judged {
+/// The registered bases whose names say where they are; others were named for people only.
+fn registered(options: &InspectOptions) -> impl Iterator<Item = Target> {
+    let references = options.bases.bases.iter().filter_map(|base| base.name.parse::<Reference>().ok());
+    references.filter(|reference| reference.tag().is_some()).map(Target::Image)
+}
+
+/// What is built on an image without being packaged for it: a distribution, runtimes, the packages of an ecosystem.
+fn offers(report: &ScanReport) -> BTreeSet<String> {
+    let distro = report.inventory.distro.iter().map(|distro| distro.id.clone());
+    let others = report.inventory.packages.iter().filter(|package| !package.kind.is_os());
+    let others = others.map(|package| match &package.kind {
+        PackageType::Other(kind) if kind == "generic" => package.name.clone(),
+        kind => format!("{} packages", kind.as_str()),
+    });
+    distro.chain(others).collect()
+}
+
+/// What a name stands for in the registry that it is from.
+fn digest(target: &Target, options: &SourceOptions) -> Option<Digest> {
+    match source::identify(target, options).ok()?.identity {
+        SourceIdentity::Manifest { digest, .. } => Some(digest),
+        SourceIdentity::Files { .. } | SourceIdentity::Engine { .. } => None,
+    }
+}
+
+fn summary(target: &Target, report: &ScanReport, current: &ScanReport, options: &SourceOptions) -> Summary {
     let compared = compare(&report.inventory, &report.findings, current);
     let mut by_severity = BTreeMap::new();
     for finding in &report.findings {
@@ -170,8 +214,8 @@ fn judged(report: &ScanReport, current: &ScanReport) -> Judged {
     let known = blind(current);
     let unknown = blind(report).into_iter().filter(|gap| !known.iter().any(|other| other.kind == gap.kind));
     let distro = report.inventory.distro.as_ref();
-    Judged::Scanned(Box::new(Summary {
-        digest: report.artifact.manifest_digest.clone(),
+    Summary {
+        digest: digest(target, options),
         distribution: distro.map(|distro| match &distro.version_id {
             Some(version) => format!("{} {version}", distro.id),
             None => distro.id.clone(),
@@ -183,13 +227,16 @@ fn judged(report: &ScanReport, current: &ScanReport) -> Judged {
         fixes: compared.gone.len(),
         brings: compared.new.len(),
         unknown: unknown.collect(),
-    }))
+        lacks: BTreeSet::new(),
+    }
 }
 
 /// The best candidate, unless none is better than the first.
 fn better(candidates: &[Candidate]) -> Option<usize> {
     let rank = |candidate: &Candidate| match &candidate.judged {
-        Judged::Scanned(summary) if summary.unknown.is_empty() => Some((summary.violations, summary.findings)),
+        Judged::Scanned(summary) if summary.unknown.is_empty() && summary.lacks.is_empty() => {
+            Some((summary.violations, summary.findings))
+        }
         _ => None,
     };
     let now = candidates.first().and_then(|current| match &current.judged {

@@ -74,9 +74,7 @@ impl Registry {
 
     /// Gives the image `from:TAG` more names, in a repository that may be new.
     pub fn also(&self, from: (&str, &str), repository: &str, tags: &[&str]) {
-        let accept = "Accept: application/vnd.oci.image.manifest.v1+json\r\n";
-        let manifest = self.ask("GET", &format!("/v2/{}/manifests/{}", from.0, from.1), accept, "");
-        let manifest = manifest.split_once("\r\n\r\n").expect("an answer").1;
+        let manifest = &self.text(from.0, from.1);
         let parsed: serde_json::Value = serde_json::from_str(manifest).expect("a manifest");
         let layers = parsed["layers"].as_array().expect("layers").iter();
         for blob in layers.chain([&parsed["config"]]) {
@@ -90,6 +88,13 @@ impl Registry {
             let answer = self.ask("PUT", &format!("/v2/{repository}/manifests/{tag}"), kind, manifest);
             assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
         }
+    }
+
+    /// The manifest of an image, as the registry has it.
+    pub fn text(&self, repository: &str, tag: &str) -> String {
+        let accept = "Accept: application/vnd.oci.image.manifest.v1+json\r\n";
+        let answer = self.ask("GET", &format!("/v2/{repository}/manifests/{tag}"), accept, "");
+        answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
     }
 
     /// Stores bytes in a repository, and returns their digest.
@@ -133,7 +138,8 @@ impl Registry {
     }
 }
 
-fn digest(bytes: &str) -> String {
+/// The SHA-256 of a text, as registries write it.
+pub fn digest(bytes: &str) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }

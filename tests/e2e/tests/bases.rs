@@ -5,7 +5,7 @@ use std::fs;
 use dogwatch_e2e::have;
 use dogwatch_e2e::images::{copy, small, upgraded};
 use dogwatch_e2e::program::User;
-use dogwatch_e2e::registry::Registry;
+use dogwatch_e2e::registry::{Registry, digest};
 use serde_json::{Value, json};
 
 /// A registry whose `base:12.1-slim` has old Python and npm packages on top of a Debian without updates; 12.2 has only that, in 12.3
@@ -130,4 +130,69 @@ fn dockerfiles_move_to_the_better_base() {
     assert!(fixed.stdout.contains(&format!("+FROM --platform=linux/amd64 {new} AS build")), "{}", fixed.stdout);
     let refused = user.run(&["fix", &app, "--base", "other:1=other:2"]).exits(2).stderr;
     assert!(refused.contains("no Dockerfile here is built on `other:1`"), "{refused}");
+}
+
+#[test]
+fn what_was_pinned_for_all_platforms_stays_pinned_for_all() {
+    let Some((user, registry)) = start() else { return };
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = |tag: &str, amd64: &str, arm64: &str| {
+        let described = |tag: &str, architecture: &str| {
+            let text = registry.text("base", tag);
+            let (size, digest) = (text.len(), digest(&text));
+            json!({ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size,
+                    "platform": { "os": "linux", "architecture": architecture } })
+        };
+        let manifests = [described(amd64, "amd64"), described(arm64, "arm64")];
+        let index = json!({ "schemaVersion": 2, "mediaType": kind, "manifests": manifests });
+        registry.manifest("base", tag, kind, &index.to_string())
+    };
+    let (old, new) = (index("20.1", "12.1-slim", "12.3"), index("20.2", "12.2-slim", "12.3-slim"));
+    let name = registry.reference("base:20.1");
+    fs::create_dir(user.path("app")).expect("a directory");
+    user.file("app/Dockerfile", &format!("FROM {name}@{old}\n"));
+    let app = user.path("app").display().to_string();
+    let patch = user.run(&["fix", &app, "--bases", "--platform", "linux/amd64", "--fail-on", "low"]).exits(0);
+    assert!(patch.stdout.contains(&format!("+FROM {}@{new}\n", registry.reference("base:20.2"))), "{patch:?}");
+}
+
+#[test]
+fn one_base_that_cannot_be_compared_keeps_no_other_from_its_place() {
+    let Some((user, registry)) = start() else { return };
+    fs::create_dir(user.path("app")).expect("a directory");
+    let (missing, now) = (registry.reference("base:none"), registry.reference("base:12.1-slim"));
+    let composed = registry.reference("base:${VERSION}");
+    let text = format!("ARG VERSION=12.1-slim\nFROM {missing}\nFROM {composed} AS built\nFROM {now}\n");
+    let file = user.file("app/Dockerfile", &text);
+    let app = user.path("app").display().to_string();
+    let fixed = user.run(&["fix", &app, "--bases", "--write"]).exits(3);
+    let by_hand: Vec<&str> = fixed.stderr.lines().filter(|line| line.contains("by hand: ")).collect();
+    assert!(by_hand.len() == 2 && by_hand[0].contains("${VERSION}"), "{}", fixed.stderr);
+    assert!(by_hand[1].contains("base:none"), "{}", fixed.stderr);
+    let written = fs::read_to_string(&file).expect("the file");
+    let changed: Vec<&str> = written.lines().filter(|line| !text.contains(*line)).collect();
+    assert_eq!(changed.len(), 1, "{written}");
+    assert!(changed[0].starts_with(&format!("FROM {}", registry.reference("base:12."))), "{written}");
+}
+
+#[test]
+fn registered_bases_are_looked_at_and_must_be_able_to_stand_in() {
+    let Some((user, registry)) = start() else { return };
+    let (now, plain) = (registry.reference("base:12.1-slim"), registry.reference("base:13-slim"));
+    user.run(&["bases", "add", &plain, &plain]).exits(0);
+    user.run(&["bases", "add", "the house's own", &registry.reference("base:12.3")]).exits(0);
+    let advise = |image: &str| {
+        user.run(&["bases", "advise", image, "--candidates", "0", "--fail-on", "low", "-o", "json"]).exits(0).json()
+    };
+    let advice = advise(&now);
+    assert_eq!(names(&advice), ["12.1-slim", "13-slim"]);
+    // It has neither Python nor npm packages, so what is built on the other would miss them.
+    assert_eq!(advice["candidates"][1]["scanned"]["lacks"], json!(["npm packages", "pypi packages"]));
+    assert_eq!(advice["better"], Value::Null);
+    let table = user.run(&["bases", "advise", &now, "--candidates", "0"]).exits(0).stdout;
+    assert!(table.contains("13-slim is not called better: it lacks npm packages, pypi packages"), "{table}");
+    // The other way round it could.
+    user.run(&["bases", "add", &now, &now]).exits(0);
+    let advice = advise(&plain);
+    assert_eq!(advice["candidates"][1]["scanned"]["lacks"], json!([]));
 }

@@ -19,6 +19,11 @@ pub fn bases(text: &str) -> Vec<String> {
     found
 }
 
+/// The base images that a Dockerfile puts together from parts (`node:${VERSION}`), as they are written.
+pub fn composed(text: &str) -> Vec<String> {
+    named(text).composed.into_iter().map(str::to_owned).collect()
+}
+
 /// The text with one base image replaced by another, in every stage that is built on it.
 ///
 /// `from` is a name with its tag; a digest behind it goes with it, because it is the old image's. With a digest it is only what is
@@ -35,9 +40,9 @@ pub fn replace_base(text: &str, from: &str, to: &str) -> Result<String, Refused>
         written == from || without_digest(written) == from
     };
     let changes: Changes = named.places.into_iter().filter(is_from).map(|place| (place, to.to_owned())).collect();
-    match (changes.is_empty(), named.has_indirect) {
-        (true, true) => Err(Refused::Indirect),
-        (true, false) => Err(Refused::NotNamed),
+    match (changes.is_empty(), named.composed.is_empty()) {
+        (true, false) => Err(Refused::Indirect),
+        (true, true) => Err(Refused::NotNamed),
         _ => Ok(apply(text, in_order(changes))),
     }
 }
@@ -48,13 +53,13 @@ struct Named<'a> {
     places: Vec<Range<usize>>,
     /// Its own stages.
     stages: Vec<&'a str>,
-    /// An image is put together from parts.
-    has_indirect: bool,
+    /// The images that are put together from parts.
+    composed: Vec<&'a str>,
 }
 
 fn named(text: &str) -> Named<'_> {
     let mut arguments: Vec<(&str, Range<usize>)> = Vec::new();
-    let mut named = Named { places: Vec::new(), stages: Vec::new(), has_indirect: false };
+    let mut named = Named { places: Vec::new(), stages: Vec::new(), composed: Vec::new() };
     let mut is_before_from = true;
     for (start, line) in instructions(text) {
         let mut words = words(line);
@@ -79,8 +84,10 @@ fn named(text: &str) -> Named<'_> {
                 None if written.contains('$') => None,
                 None => Some(image),
             };
-            named.has_indirect |= place.is_none();
-            named.places.extend(place);
+            match place {
+                Some(place) => named.places.push(place),
+                None => named.composed.push(written),
+            }
         }
     }
     named

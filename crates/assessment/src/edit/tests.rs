@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::dockerfile::replace_base;
+use super::dockerfile::{bases, composed, replace_base};
 use super::{Manifest, Refused, Upgrade};
 
 fn check(file: &str, text: &str, (name, from, to): (&str, &str, &str), expected: Result<&str, Refused>) {
@@ -140,6 +140,8 @@ fn a_base_is_replaced_in_the_stages_that_are_built_on_it() {
                     RUN <<END\nFROM debian:12.1-slim\nEND\nRUN echo \\\nFROM debian:12.1-slim\nFROM ${BASE}\nFROM build\n";
     assert_eq!(replaced(text).as_deref(), Ok(expected));
     assert_eq!(replaced("ARG V=12.1\nFROM debian:${V}-slim\n"), Err(Refused::Indirect));
+    assert_eq!(bases(text), ["debian:12.1-slim@sha256:00", "debian:12.1-slim"]);
+    assert_eq!(composed("ARG V=12.1\nARG B=a:1\nFROM debian:${V}-slim\nFROM $B\nFROM b\n"), ["debian:${V}-slim"]);
     assert_eq!(replaced("FROM alpine:3.20\n"), Err(Refused::NotNamed));
     assert_eq!(replace_base("FROM a\n", "a", "b\nRUN x"), Err(Refused::Unwritable));
 }

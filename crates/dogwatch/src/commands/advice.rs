@@ -38,7 +38,11 @@ pub(super) fn advise(
 /// One line for each candidate, and the one to take.
 pub(super) fn table(advice: &Advice) -> String {
     let mut rows: Vec<Vec<String>> = vec![
-        ["BASE", "VIOLATIONS", "FINDINGS"].into_iter().chain(SHOWN.map(|(_, name)| name)).map(str::to_owned).collect(),
+        ["BASE", "DISTRIBUTION", "VIOLATIONS", "FINDINGS"]
+            .into_iter()
+            .chain(SHOWN.map(|(_, name)| name))
+            .map(str::to_owned)
+            .collect(),
     ];
     rows[0].extend(["PACKAGES", "FIXES", "BRINGS"].map(str::to_owned));
     let mut remarks = String::new();
@@ -54,7 +58,9 @@ pub(super) fn table(advice: &Advice) -> String {
                 let numbers =
                     [summary.violations, summary.findings].into_iter().chain(SHOWN.map(|(severity, _)| of(severity)));
                 let numbers = numbers.chain([summary.packages, summary.fixes, summary.brings]);
-                rows.push([name.clone()].into_iter().chain(numbers.map(|number| number.to_string())).collect());
+                let distribution = printable(summary.distribution.as_deref().unwrap_or("none"));
+                let words = [name.clone(), distribution.to_string()].into_iter();
+                rows.push(words.chain(numbers.map(|number| number.to_string())).collect());
                 for gap in &summary.unknown {
                     let _ = writeln!(
                         remarks,
@@ -62,6 +68,11 @@ pub(super) fn table(advice: &Advice) -> String {
                         printable(&gap.subject),
                         printable(&gap.detail)
                     );
+                }
+                if !summary.lacks.is_empty() {
+                    let lacks: Vec<&str> = summary.lacks.iter().map(String::as_str).collect();
+                    let lacks = lacks.join(", ");
+                    let _ = writeln!(remarks, "{name} is not called better: it lacks {}", printable(&lacks));
                 }
             }
         }
@@ -72,8 +83,8 @@ pub(super) fn table(advice: &Advice) -> String {
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells
-            .map(|(at, (cell, width))| if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+        let cells =
+            cells.map(|(at, (cell, width))| if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  "));
     }
     text + &remarks + &verdict(advice) + "\n"
@@ -96,9 +107,11 @@ fn verdict(advice: &Advice) -> String {
     }
 }
 
-/// The better image, named as the one in use is written: without a registry where that has none, pinned where that is.
-pub(super) fn renamed(written: &str, advice: &Advice) -> Option<String> {
-    let Candidate { name, judged } = &advice.candidates[advice.better?];
+/// The better image, named as the one in use is written: without a registry where that has none, pinned where that is. None
+/// where nothing is better.
+pub(super) fn renamed(written: &str, advice: &Advice) -> Result<Option<String>, Failure> {
+    let Some(better) = advice.better else { return Ok(None) };
+    let Candidate { name, judged } = &advice.candidates[better];
     let own: Option<Reference> = written.parse().ok();
     let new: Option<Reference> = name.parse().ok();
     let same =
@@ -108,10 +121,14 @@ pub(super) fn renamed(written: &str, advice: &Advice) -> Option<String> {
         None => name.clone(),
     };
     match judged {
-        Judged::Scanned(summary) if written.contains('@') && !name.contains('@') => {
-            summary.digest.as_ref().map(|digest| format!("{name}@{digest}"))
-        }
-        _ => Some(name),
+        Judged::Scanned(summary) if written.contains('@') && !name.contains('@') => match &summary.digest {
+            Some(digest) => Ok(Some(format!("{name}@{digest}"))),
+            None => Err(anyhow::anyhow!(
+                "`{written}` is pinned to a digest, and what `{name}` stands for in its registry is not known"
+            )
+            .into()),
+        },
+        _ => Ok(Some(name)),
     }
 }
 

@@ -47,9 +47,7 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<u8, Failure> {
     let after = judge_inspection(&upgraded(&inspection, &steps), &judge).map_err(failed(&target))?;
 
     let mut by_hand = advice::give(&steps, &inspection.inventory, &mut tree);
-    for (old, new) in bases::wanted(arguments, &tree, &options, &judge)? {
-        by_hand |= bases::replace(&mut tree, &old, &new)?;
-    }
+    by_hand |= bases::mend(&mut tree, arguments, &options, &judge)?;
     deliver(&tree, arguments)?;
     summary(&before, &after, &steps);
     Ok(match after.verdict.as_ref().map(|verdict| verdict.outcome) {

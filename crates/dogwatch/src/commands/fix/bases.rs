@@ -6,7 +6,7 @@ use ::scan::inspect::{InspectOptions, inspect};
 use ::scan::pipeline::{JudgeOptions, judge_inspection};
 use ::scan::target::Reference;
 use assessment::edit::Refused;
-use assessment::edit::dockerfile::{bases, replace_base};
+use assessment::edit::dockerfile::{bases, composed, replace_base};
 use model::report::RemedyAction;
 
 use super::tree::Tree;
@@ -17,41 +17,61 @@ use crate::commands::judge::Judge;
 use crate::commands::scan::failed;
 use crate::console::{Failure, Hint, note};
 
-/// The bases to replace, as Dockerfiles write them, each with its successor.
-pub(super) fn wanted(
+/// Replaces the bases that were named, or with `--bases` every one for which there is a better one; says whether one must be
+/// changed by hand.
+pub(super) fn mend(
+    tree: &mut Tree,
     arguments: &FixArguments,
-    tree: &Tree,
     options: &InspectOptions,
     judge: &JudgeOptions<'_>,
-) -> Result<Vec<(String, String)>, Failure> {
-    let named: Vec<String> = match arguments.bases {
-        false => arguments.base.clone(),
-        true => {
-            let mut named: Vec<String> = tree
-                .dockerfiles()
-                .iter()
-                .flat_map(|path| tree.text(path).map(|text| bases(&text)).unwrap_or_default())
-                .collect();
-            // What is pinned first: the plain name would take it along.
-            named.sort_by_key(|name| (!name.contains('@'), name.clone()));
-            named.dedup();
-            named
+) -> Result<bool, Failure> {
+    let mut by_hand = false;
+    if arguments.bases {
+        for text in all(tree, &mut by_hand)? {
+            // One that cannot be compared keeps no other from its place.
+            match successor(&text, arguments, options, judge) {
+                Ok(Some(new)) => by_hand |= replace(tree, &text, &new)?,
+                Ok(None) => {}
+                Err(failure) => {
+                    note(&format!("by hand: {:#}", failure.error));
+                    by_hand = true;
+                }
+            }
         }
-    };
-    let mut wanted = Vec::new();
-    for text in named {
-        match text.split_once('=') {
-            Some((old, new)) if !old.is_empty() && !new.is_empty() => wanted.push((old.to_owned(), new.to_owned())),
+    }
+    for text in &arguments.base {
+        let (old, new) = match text.split_once('=') {
+            Some((old, new)) if !old.is_empty() && !new.is_empty() => (old, Some(new.to_owned())),
             Some(_) => {
                 let error = anyhow::anyhow!(
                     "`--base {text}` is neither OLD nor OLD=NEW, such as `debian:12.1-slim=debian:12.12-slim`"
                 );
                 return Err(error.into());
             }
-            None => wanted.extend(successor(&text, arguments, options, judge)?.map(|new| (text, new))),
+            None => (text.as_str(), successor(text, arguments, options, judge)?),
+        };
+        if let Some(new) = new {
+            by_hand |= replace(tree, old, &new)?;
         }
     }
-    Ok(wanted)
+    Ok(by_hand)
+}
+
+/// The bases that the tree's Dockerfiles name. Those put together from parts are only spoken of.
+fn all(tree: &Tree, by_hand: &mut bool) -> Result<Vec<String>, Failure> {
+    let mut named = Vec::new();
+    for path in tree.dockerfiles() {
+        let text = tree.text(&path)?;
+        named.extend(bases(&text));
+        for name in composed(&text) {
+            note(&format!("by hand: {path}: `{name}` is put together from parts, so it is compared with nothing"));
+            *by_hand = true;
+        }
+    }
+    // What is pinned first: the plain name would take it along.
+    named.sort_by_key(|name| (!name.contains('@'), name.clone()));
+    named.dedup();
+    Ok(named)
 }
 
 /// What a base is to be replaced by; none when nothing better is found.
@@ -64,7 +84,7 @@ fn successor(
     let target = commands::target(written, &arguments.source)?;
     let advice = advise(&target, &arguments.advice, &arguments.source, options, judge)?;
     table(&advice).lines().for_each(note);
-    Ok(renamed(written, &advice))
+    renamed(written, &advice)
 }
 
 /// Replaces a base image in every Dockerfile of the tree, and says whether one must be changed by hand.
