@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod fact;
 mod function;
+pub mod glob;
 mod nearest;
 mod node;
 pub mod yaml;

@@ -8,9 +8,9 @@ use model::verdict::{ExceptionState, ExceptionUse, Outcome, Stage, Verdict, Viol
 
 use crate::exception::Exceptions;
 use crate::facts::{View, Whole, image_name};
-use crate::glob;
 use crate::policy::{Each, Policy, PolicySet};
 use crate::subject::Subject;
+use condition::glob;
 
 impl PolicySet {
     /// What the policies of a stage say about a subject.

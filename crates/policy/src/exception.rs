@@ -12,7 +12,7 @@ use model::package::Package;
 use model::verdict::Violation;
 
 use crate::facts;
-use crate::glob;
+use condition::glob;
 
 /// One accepted risk.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,6 @@ mod document;
 mod evaluate;
 mod exception;
 mod facts;
-mod glob;
 mod import;
 mod policy;
 mod reference;

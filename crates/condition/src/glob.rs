@@ -1,7 +1,7 @@
 //! Patterns for names: `*` stands for any characters, `?` for one.
 
 /// Whether the whole of `text` fits `pattern`. Worst case the product of both lengths, without recursion.
-pub(crate) fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stood and how far the text was: on a mismatch it swallows one byte more.
