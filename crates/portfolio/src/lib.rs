@@ -5,4 +5,5 @@
 //!
 //! **Never:** no SQL, no HTTP, no clock: `now` is an argument.
 
+pub mod catalog;
 pub mod postings;
