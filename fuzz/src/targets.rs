@@ -11,6 +11,8 @@ use inventory::content::MemorySpool;
 use inventory::tar::TarReader;
 use model::advisory::Advisories as _;
 use model::version::Scheme;
+use portfolio::catalog::Catalog;
+use portfolio::owners::{self, OwnerRules, Subject};
 use scan::source::{Mirror, SourceOptions};
 use scan::target::{Pattern, Reference, Target as ScanTarget};
 
@@ -112,6 +114,11 @@ pub(crate) fn all() -> Vec<Target> {
         }),
         target("exceptions", &[], &[EXCEPTION], |bytes| {
             drop(policy::Exceptions::load([("e.yaml", text(bytes).as_str())]))
+        }),
+        target("catalog", &["catalog/shop.yaml", "catalog/teams.yaml", "catalog/catalog-info.yaml"], &[], catalog),
+        target("owner-rules", &["catalog/OWNERS"], &[], owner_rules()),
+        target("thresholds", &[], THRESHOLDS, |bytes| {
+            drop(portfolio::threshold::Thresholds::load("t.yaml", &text(bytes)))
         }),
     ];
     all.extend(catalogers::ALL.iter().map(cataloger));
@@ -393,6 +400,37 @@ fn condition(bytes: &[u8]) {
     drop(policy::check("p.yaml", &policy));
 }
 
+fn catalog(bytes: &[u8]) {
+    let Ok(catalog) = Catalog::load([("c.yaml", text(bytes).as_str())]) else { return };
+    // Whoever reads a catalog also asks it.
+    for component in catalog.components.keys() {
+        catalog.effective(component);
+    }
+    for person in catalog.people.keys() {
+        catalog.teams.keys().for_each(|team| _ = catalog.is_member(person, team));
+    }
+    catalog.component_of_image("registry.example/shop/api:1");
+}
+
+fn owner_rules() -> impl Fn(&[u8]) {
+    let teams = fs::read_to_string(fixtures().join("catalog/teams.yaml")).unwrap_or_default();
+    let catalog = Catalog::load([("teams.yaml", teams.as_str())]).unwrap_or_default();
+    let subject = Subject {
+        images: vec!["registry.example/base/debian:12".into()],
+        base: Some("debian".into()),
+        ..Subject::default()
+    };
+    move |bytes| {
+        let text = text(bytes);
+        if let Ok(rules) = OwnerRules::load("OWNERS", &text, &catalog) {
+            rules.owners_of(&subject, &catalog);
+        }
+        // The same bytes as labels: anybody who builds an image writes those.
+        let labels = owners::LABELS.iter().map(|label| ((*label).to_owned(), text.clone())).collect();
+        OwnerRules::default().owners_of(&Subject { labels, ..Subject::default() }, &catalog);
+    }
+}
+
 fn versions(scheme: Scheme, bytes: &[u8]) {
     for line in text(bytes).lines().take(100) {
         let (a, b) = line.split_once('\t').unwrap_or((line, "1.0"));
@@ -493,6 +531,10 @@ const ATTACHED: &[&str] = &[
     r#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://openvex.dev/ns/v0.2.0","subject":[{"digest":{"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}}],"predicate":{"@context":"https://openvex.dev/ns/v0.2.0","statements":[]}}"#,
 ];
 const EXCEPTION: &str = "version: 1\nid: EX-1\nwho: someone\nwhy: a reason\nuntil: 2027-01-01\nscope:\n  vulnerabilities: [CVE-2021-44228]\n  packages: [\"pkg:npm/*\"]\naccepted_at:\n  severity: high\n";
+
+const THRESHOLDS: &[&str] = &[
+    "thresholds:\n- score: 9.0\n- environment: production\n  data-classification: [restricted]\n  criticality: high\n  score: 7\n",
+];
 
 const MANIFESTS: &[&str] = &[
     "a==1.0.0 \\\n  --hash=sha256:00\nb\n",

@@ -7,3 +7,6 @@
 
 pub mod catalog;
 pub mod postings;
+pub mod owners;
+pub mod risk;
+pub mod threshold;

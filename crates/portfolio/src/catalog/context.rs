@@ -46,11 +46,11 @@ impl Context {
         Self { environments: vec![environment.to_owned()], ..self }
     }
 
-    /// Whether it is in production: one of its environments is, or, where none is known, its lifecycle says so. None when neither
-    /// is known.
+    /// Whether it is in production: one of its environments is, or, where none is known, its lifecycle says so. Another lifecycle says
+    /// nothing: what is deprecated runs in production as a rule.
     pub fn is_production(&self) -> Option<bool> {
         if self.environments.is_empty() {
-            return self.lifecycle.as_deref().map(|lifecycle| lifecycle == "production");
+            return (self.lifecycle.as_deref() == Some("production")).then_some(true);
         }
         Some(self.environments.iter().any(|environment| is_production(environment)))
     }

@@ -1,6 +1,7 @@
 //! The catalog on whole files.
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -91,6 +92,8 @@ fn a_component_takes_what_it_does_not_say_from_its_system() {
     assert_eq!(checkout.criticality, Some(Criticality::Critical));
     assert_eq!(checkout.is_production(), Some(true));
     assert_eq!(checkout.in_environment("staging").is_production(), Some(false));
+    let deprecated = Context { lifecycle: Some("deprecated".into()), ..Context::default() };
+    assert_eq!(deprecated.is_production(), None);
     let bases = catalog.effective(&reference("component:base-images")).unwrap();
     assert_eq!((bases.system, bases.criticality), (None, None));
     assert_eq!(catalog.effective(&reference("component:nobody")), None);
@@ -340,4 +343,27 @@ fn a_long_chain_of_groups_is_walked_without_recursion() {
         load(&[all]).unwrap_err()[0].to_string().lines().next(),
         Some("error[too-large]: the file has more than 1000 entities")
     );
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_bytes_are_it_returns(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40usize, "[ -~\\n]{0,12}|---\n|&a |\\*a|ß|\\| "), 1..6)
+    ) {
+        let mut text = TEAMS.to_owned() + "---\n" + SHOP;
+        for (at, length, new) in cuts {
+            let start = at.index(text.len());
+            let end = (start + length).min(text.len());
+            if text.is_char_boundary(start) && text.is_char_boundary(end) {
+                text.replace_range(start..end, &new);
+            }
+        }
+        match Catalog::load([("c.yaml", text.as_str())]) {
+            Ok(catalog) => {
+                let json = serde_json::to_string(&catalog).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Catalog>(&json).unwrap(), catalog);
+            }
+            Err(errors) => errors.iter().for_each(|error| assert!(!error.to_string().is_empty())),
+        }
+    }
 }
