@@ -49,6 +49,8 @@ pub const TESTS: &[Tool] = &[
     tool("dpkg-deb", "dpkg"),
     tool("objcopy", "binutils"),
     tool("lintian", "lintian"),
+    tool("pg_ctlcluster", "postgresql"),
+    tool("runuser", "util-linux"),
 ];
 
 /// Whether a program is here.

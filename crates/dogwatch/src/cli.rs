@@ -1,5 +1,7 @@
 //! The command line, defined once: help, manual and completion come from here.
 
+pub(crate) mod portfolio;
+
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -57,6 +59,14 @@ pub(crate) enum Command {
     /// Registers base images, so that packages they bring are told from the application's.
     #[command(subcommand)]
     Bases(BasesCommand),
+    /// Remembers every image, what is in it, where it runs and whose it is; judges again when knowledge changes.
+    Serve(portfolio::ServeArguments),
+    /// Asks a server what there is, who owns it and who stands on it.
+    #[command(subcommand)]
+    Portfolio(portfolio::PortfolioCommand),
+    /// Exports and verifies a server's audit log.
+    #[command(subcommand)]
+    AuditLog(portfolio::AuditLogCommand),
     /// Shows or empties what earlier scans left.
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -206,6 +216,9 @@ pub(crate) struct ScanArguments {
     /// Also write what the image may run and contain, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) integrity_model: Option<PathBuf>,
+    /// Also upload the report to this server, which judges for itself. The token is in the variable DOGWATCH_TOKEN.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Gate only on what is new since an earlier report (JSON) or another target.
     #[arg(long, value_name = "REPORT|TARGET")]
     pub(crate) compare_to: Option<String>,

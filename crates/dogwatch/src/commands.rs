@@ -9,8 +9,10 @@ pub(crate) mod fix;
 mod judge;
 pub(crate) mod manual;
 pub(crate) mod policy;
+pub(crate) mod portfolio;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod serve;
 pub(crate) mod share;
 pub(crate) mod status;
 mod targets;
@@ -103,12 +105,17 @@ fn bases() -> Result<Bases, Failure> {
 
 /// Opens the index that is to be asked: the one named, else the user's, else the snapshot that ships with this program.
 fn index(named: Option<&Path>) -> Result<::advisories::Index, Failure> {
-    let users = || paths::index().filter(|path| path.exists());
-    let path = match named.map(Path::to_owned).or_else(users) {
-        Some(path) => path,
-        None => crate::snapshot::compiled()?,
-    };
+    let path = index_path(named)?;
     ::advisories::Index::open(&path).map_err(|error| Failure { hint: error.hint(), error: error.into() })
+}
+
+/// Where that index is.
+fn index_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let users = || paths::index().filter(|path| path.exists());
+    match named.map(Path::to_owned).or_else(users) {
+        Some(path) => Ok(path),
+        None => crate::snapshot::compiled(),
+    }
 }
 
 /// The organisation's own advisories: those kept by `advisories update --private`, and those named. None when there are none.

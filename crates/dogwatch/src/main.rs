@@ -4,6 +4,7 @@
 //! goes to stdout, talk to stderr.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod console;
@@ -56,6 +57,9 @@ fn run(cli: Cli) -> Result<u8, console::Failure> {
         Command::Advisories(command) => commands::advisories::run(command),
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
+        Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Portfolio(command) => commands::portfolio::run(command),
+        Command::AuditLog(command) => commands::portfolio::audit_log(command),
         Command::Cache(command) => commands::cache::run(command),
         Command::Config(ConfigCommand::Show) => commands::config::show(cli.config.as_deref()),
         Command::Completions { shell } => commands::manual::completions(shell),

@@ -6,6 +6,7 @@
 //! **Never:** no SQL, no HTTP, no clock: `now` is an argument.
 
 pub mod catalog;
+pub mod change;
 pub mod postings;
 pub mod owners;
 pub mod risk;

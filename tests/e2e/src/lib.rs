@@ -8,6 +8,7 @@ pub mod essence;
 pub mod images;
 pub mod program;
 pub mod registry;
+pub mod server;
 pub mod web;
 
 use std::io::Write;

@@ -20,6 +20,7 @@ use model::report::ScanReport;
 use model::verdict::Outcome;
 
 use crate::cli::ScanArguments;
+use crate::client::Client;
 use crate::commands::judge::Judge;
 use crate::commands::targets::{self, Named, Targets};
 use crate::console::{COULD_NOT_TELL, Failure, Hint, columns, note, progress, write};
@@ -127,6 +128,11 @@ impl Scan<'_> {
             let model = inspection.integrity_model(&self.options).map_err(failed(&target))?;
             documents::write_file(&json::write_integrity_model(&model), path, named)?;
         }
+        if let Some(url) = &self.arguments.server {
+            let client = Client::at(url, None, self.arguments.source.ca_file.as_deref())?;
+            let answer = client.upload(&json::write_line(&report), "build")?;
+            notes.push(uploaded(&answer));
+        }
         notes.extend(inspection.taken_from);
         talk::done(&named.text, &report, self.exit_code(&report));
         Ok(Scanned { report, notes })
@@ -162,6 +168,17 @@ impl Scan<'_> {
             Some(Outcome::Unknown) => COULD_NOT_TELL,
         }
     }
+}
+
+/// What a server made of a report.
+fn uploaded(answer: &serde_json::Value) -> String {
+    let text = |key: &str| answer[key].as_str().unwrap_or("?").to_owned();
+    let known = match (answer["conflict"].as_bool(), answer["new"].as_bool()) {
+        (Some(true), _) => ", which knows another inventory of it: an incident was noted",
+        (_, Some(false)) => ", which knew the image",
+        _ => "",
+    };
+    format!("uploaded to the server{known}: it says {}, {} findings", text("outcome"), answer["findings"])
 }
 
 /// A failed scan of a target with its hint.

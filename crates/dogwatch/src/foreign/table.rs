@@ -56,7 +56,6 @@ pub(super) const HINTS: &[Flag] = &[
     switch("--registry-token", "credentials come from your docker configuration: `docker login`"),
     switch("--report", "`-o table` is the summary, `--all` the whole"),
     switch("--reset", "`dogwatch cache clear`"),
-    switch("--server", "there is no server to scan for others; a cache may be shared: `--cache-dir DIR`"),
     switch(
         "--timeout",
         "every wait for a network or a process has a bound of its own; `timeout 10m dogwatch …` ends it earlier",

@@ -1,0 +1,69 @@
+//! `dogwatch serve`: remembers every image, what is in it, where it runs and whose it is, and judges again when knowledge changes.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use model::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::portfolio::{LogForm, ServeArguments};
+use crate::console::{Failure, write};
+use crate::paths;
+
+/// Serves until it is told to stop.
+pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
+    log(arguments.log);
+    let directory = match arguments.data_dir {
+        Some(directory) => directory,
+        None => paths::data()
+            .context("no home directory to keep the portfolio in; name one with `--data-dir`")?
+            .join("server"),
+    };
+    std::fs::create_dir_all(&directory).with_context(|| format!("`{}` cannot be made", directory.display()))?;
+    let database_url =
+        arguments.database_url.unwrap_or_else(|| format!("sqlite:{}", directory.join("portfolio.db").display()));
+    let options = server::Options {
+        database_url,
+        listen: arguments.listen,
+        directory: directory.join("indexes"),
+        index: super::index_path(arguments.index.as_deref())?,
+        tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| server::Tls { certificate, key }),
+        clock: Arc::new(Timestamp::now),
+    };
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    runtime.block_on(async {
+        let running = server::start(options).await?;
+        let mut said = format!("listening at {scheme}://{}\n", running.address);
+        if let Some(token) = &running.first_token {
+            said.push_str(&format!("administrator's token, shown once: {token}\n"));
+        }
+        write(&said, None)?;
+        stopped().await?;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(0)
+    })
+}
+
+/// Waits for a signal that means "stop".
+async fn stopped() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The log, on stderr. `RUST_LOG` says more or less.
+fn log(form: LogForm) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match form {
+        LogForm::Text => log.init(),
+        LogForm::Json => log.json().init(),
+    }
+}

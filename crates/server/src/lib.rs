@@ -1,0 +1,103 @@
+//! The server: takes claims about what is inside images, judges them itself, and judges again when knowledge changes.
+//!
+//! The flow, in reading order: [`claim`] is what arrives; [`portfolio`] takes it in ([`ingest`](portfolio), judged by [`judge`] with what
+//! [`memory`] holds); [`renew`] puts other knowledge in force and says what falls behind; [`reconcile`] judges that again, and writes
+//! what changed into the feed. [`api`] is all that others see.
+//!
+//! **Never:** no image is opened here, and nothing is believed because it was uploaded.
+
+pub mod access;
+pub mod api;
+pub mod claim;
+mod documents;
+mod judge;
+pub mod knowledge;
+mod memory;
+pub mod portfolio;
+pub mod problem;
+mod reconcile;
+mod renew;
+mod run;
+mod tell;
+mod verify;
+pub mod workloads;
+
+pub use run::{Options, Running, Tls, start};
+pub use verify::verify_audit_log;
+
+use std::path::PathBuf;
+
+/// Why the server cannot go on with something.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The advisory index cannot be opened.
+    #[error(transparent)]
+    Index(advisories::OpenError),
+    /// The advisory index is damaged.
+    #[error("the advisory index is damaged")]
+    Damage(#[from] model::advisory::IndexDamage),
+    /// A file cannot be used.
+    #[error("`{path}` cannot be used")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something stored cannot be read.
+    #[error("a stored {what} cannot be read")]
+    Stored {
+        /// What it should be.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The index in force is not here.
+    #[error("the advisories in force ({digest}) are not on this machine; until they are, this server judges nothing")]
+    NotHere {
+        /// Of the index in force.
+        digest: String,
+    },
+    /// The organisation's own advisories have mistakes.
+    #[error("the organisation's own advisories cannot be used")]
+    Private(#[from] advisories::private::PrivateError),
+    /// A stored document has mistakes; a newer version of the program may be stricter.
+    #[error("the stored {name} has {count} mistakes, the first: {first}")]
+    Document {
+        /// Which.
+        name: &'static str,
+        /// How many.
+        count: usize,
+        /// The first.
+        first: String,
+    },
+    /// The address cannot be listened at.
+    #[error("cannot listen at `{address}`")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl From<ServerError> for problem::Problem {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Store(error) => error.into(),
+            ServerError::NotHere { .. } => {
+                Self::new(503, "not ready", &format!("{error}; run `dogwatch advisories update` there"))
+            }
+            error => {
+                tracing::error!(error = problem::causes(&error), "request failed");
+                Self::new(500, "internal error", "nothing was changed; the server's log says why")
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Judges what is behind, a few images at a time, and tells what changed of each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::finding::{Finding, Fix};
+use portfolio::change::{Change, RiskFact};
+use rayon::prelude::*;
+use store::{ImageRow, StoredChange};
+
+use crate::ServerError;
+use crate::judge::{Judged, Summary, judge};
+use crate::memory::{Event, Memory};
+use crate::portfolio::{Portfolio, Turn};
+use crate::tell::stored;
+
+/// How many images are judged in one write. Uploads wait for no longer than that.
+const BATCH: i64 = 500;
+
+impl Portfolio {
+    /// Judges some of what is behind; returns how many images.
+    pub async fn reconcile(&self) -> Result<usize, ServerError> {
+        let (mut turn, mut write) = self.begin().await?;
+        let images = write.take_behind(BATCH).await?;
+        if images.is_empty() {
+            turn.writer.memory.forget_events();
+            turn.keep();
+            return Ok(0);
+        }
+        let ids: Vec<u32> = images.iter().map(|image| image.id).collect();
+        let mut sets: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+        for (image, position, set) in write.sets_of(&ids).await? {
+            sets.entry(image).or_default().push((position, set));
+        }
+        let all: Vec<(u32, u32)> = sets.values().flatten().copied().collect();
+        self.load_packages(&mut turn, &all).await?;
+        let judged = judge_all(&turn, &images, &sets, (self.clock)())?;
+        let documents = turn.writer.documents.clone();
+        let patterns = documents.catalog.image_patterns();
+        let (mut rows, mut changes) = (Vec::new(), Vec::new());
+        let count = images.len();
+        for (image, judged) in images.into_iter().zip(judged) {
+            let mut own = Vec::new();
+            let (state, threshold) = self.conclude(&mut turn, &mut write, &image, &judged, &patterns, &mut own).await?;
+            let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
+            let mut told = findings_changed(&image, sets, &turn.writer.memory);
+            told.append(&mut own);
+            changes.extend(told.into_iter().map(|(id, mut change)| {
+                crossing(&mut change, threshold);
+                stored(id, &state.owner, &change)
+            }));
+            rows.push((image, state));
+        }
+        write.judged(&rows).await?;
+        let changes: Vec<StoredChange> = changes;
+        write.changes(&changes).await?;
+        turn.commit(write, !changes.is_empty(), &self.store).await?;
+        Ok(count)
+    }
+
+    /// Lets every image fall behind.
+    pub async fn judge_all_again(&self, because: &str) -> Result<u64, ServerError> {
+        let mut write = self.store.write(self.now()).await?;
+        let count = write.all_fall_behind(because).await?;
+        write.commit().await?;
+        Ok(count)
+    }
+
+    /// Judges until nothing is behind.
+    pub async fn reconcile_all(&self) -> Result<usize, ServerError> {
+        let mut count = 0;
+        loop {
+            match self.reconcile().await? {
+                0 => return Ok(count),
+                some => count += some,
+            }
+        }
+    }
+}
+
+/// Judging is pure, so all processors help.
+fn judge_all(
+    turn: &Turn<'_>,
+    images: &[ImageRow],
+    sets: &BTreeMap<u32, Vec<(u32, u32)>>,
+    now: model::Timestamp,
+) -> Result<Vec<(Summary, Judged)>, ServerError> {
+    let (memory, knowledge) = (&turn.writer.memory, &turn.writer.knowledge);
+    images
+        .par_iter()
+        .map(|image| {
+            let summary: Summary = serde_json::from_str(&image.summary)
+                .map_err(|source| ServerError::Stored { what: "image summary", source })?;
+            let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
+            let judged = judge(&summary, sets, memory, knowledge, now)?;
+            Ok((summary, judged))
+        })
+        .collect()
+}
+
+/// What became of an image's findings since it was judged: one change for each vulnerability, whatever the number of packages.
+fn findings_changed(image: &ImageRow, sets: &[(u32, u32)], memory: &Memory) -> Vec<(u32, Change)> {
+    let mut by_vulnerability: BTreeMap<&str, Vec<(u32, &Event)>> = BTreeMap::new();
+    for &(_, set) in sets {
+        for &package in memory.members(set) {
+            for event in memory.events(package, image.judged_at) {
+                by_vulnerability.entry(&event.vulnerability).or_default().push((package, event));
+            }
+        }
+    }
+    let mut changes = Vec::new();
+    for (vulnerability, events) in by_vulnerability {
+        let mut first: BTreeMap<u32, Option<&Arc<Finding>>> = BTreeMap::new();
+        let mut last: BTreeMap<u32, Option<&Arc<Finding>>> = BTreeMap::new();
+        let mut events = events;
+        events.sort_by_key(|(package, event)| (*package, event.at));
+        for (package, event) in &events {
+            first.entry(*package).or_insert(event.before.as_ref());
+            last.insert(*package, event.after.as_ref());
+        }
+        let purls = |of: &BTreeMap<u32, Option<&Arc<Finding>>>| -> Vec<String> {
+            let packages = of.iter().filter(|(_, finding)| finding.is_some()).map(|(package, _)| *package);
+            packages.filter_map(|package| Some(memory.package(package)?.package.purl.clone())).collect()
+        };
+        let (before, after) = (first.values().flatten().next(), last.values().flatten().next());
+        let digest = || image.digest.clone();
+        match (before, after) {
+            (None, Some(finding)) => changes.push(Change::FindingFound {
+                image: digest(),
+                vulnerability: vulnerability.to_owned(),
+                packages: purls(&last),
+                severity: finding.severity.as_str().into(),
+                score: crate::tell::score(finding),
+                fixed_in: match &finding.fix {
+                    Fix::Available { versions } => versions.clone(),
+                    _ => Vec::new(),
+                },
+            }),
+            (Some(_), None) => changes.push(Change::FindingGone {
+                image: digest(),
+                vulnerability: vulnerability.to_owned(),
+                packages: purls(&first),
+            }),
+            (Some(before), Some(after)) => changes.extend(risk_changes(&image.digest, vulnerability, before, after)),
+            (None, None) => {}
+        }
+    }
+    changes.into_iter().map(|change| (image.id, change)).collect()
+}
+
+/// How the risk of a vulnerability changed, per scorer.
+fn risk_changes(image: &str, vulnerability: &str, before: &Finding, after: &Finding) -> Vec<Change> {
+    let changed = |what, scorer: String, from: Option<f64>, to: Option<f64>| {
+        (from != to).then(|| Change::RiskChanged {
+            image: image.to_owned(),
+            vulnerability: vulnerability.to_owned(),
+            what,
+            scorer,
+            from,
+            to,
+            crossed: None,
+        })
+    };
+    let scores = |finding: &Finding| -> BTreeMap<String, f64> {
+        finding.scores.iter().map(|score| (format!("{} {}", score.scorer, score.version), score.score)).collect()
+    };
+    let (old, new) = (scores(before), scores(after));
+    let scorers: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let mut changes: Vec<Change> = scorers
+        .into_iter()
+        .filter_map(|scorer| {
+            changed(RiskFact::Score, scorer.clone(), old.get(scorer).copied(), new.get(scorer).copied())
+        })
+        .collect();
+    let rank = |finding: &Finding| Some(f64::from(finding.severity as u8));
+    let source = after.severity_source.clone().unwrap_or_default();
+    changes.extend(changed(RiskFact::Severity, source, rank(before), rank(after)));
+    let epss = |finding: &Finding| finding.epss.map(|epss| epss.score);
+    changes.extend(changed(RiskFact::Epss, "EPSS".into(), epss(before), epss(after)));
+    let kev = |finding: &Finding| finding.kev.as_ref().map(|_| 1.0);
+    changes.extend(changed(RiskFact::Kev, "KEV".into(), kev(before), kev(after)));
+    changes
+}
+
+/// Notes the threshold that a score crossed.
+fn crossing(change: &mut Change, threshold: Option<f64>) {
+    if let (Change::RiskChanged { what: RiskFact::Score, from, to, crossed, .. }, Some(threshold)) = (change, threshold)
+    {
+        let above = |score: &Option<f64>| score.is_some_and(|score| score >= threshold);
+        *crossed = (above(from) != above(to)).then_some(threshold);
+    }
+}

@@ -1,0 +1,53 @@
+//! Many rows in one statement: both databases read a statement once, and each round trip costs.
+
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::error::StoreError;
+
+/// Parameters of one statement. SQLite's limit is 32,766, PostgreSQL's 65,535; past some thousands nothing is gained.
+const PARAMETERS_MAX: usize = 6_000;
+
+type Arguments = <Any as sqlx::Database>::Arguments;
+
+/// Inserts rows. `head` is `INSERT INTO table (columns)`, `tail` what follows the values.
+pub(crate) async fn insert<T>(
+    connection: &mut AnyConnection,
+    head: &str,
+    columns: usize,
+    tail: &str,
+    rows: &[T],
+    bind: impl for<'q> Fn(Query<'q, Any, Arguments>, &T) -> Query<'q, Any, Arguments>,
+) -> Result<(), StoreError> {
+    for chunk in rows.chunks((PARAMETERS_MAX / columns).max(1)) {
+        let mut text = format!("{head} VALUES ");
+        for row in 0..chunk.len() {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..columns {
+                if column > 0 {
+                    text.push_str(", ");
+                }
+                text.push_str(&format!("${}", row * columns + column + 1));
+            }
+            text.push(')');
+        }
+        text.push(' ');
+        text.push_str(tail);
+        // The number of rows varies, so keeping the statement would keep many.
+        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+        for row in chunk {
+            query = bind(query, row);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// `($FROM, $FROM+1, …)`, for `IN`.
+pub(crate) fn places(from: usize, count: usize) -> String {
+    let numbers: Vec<String> = (from..from + count).map(|number| format!("${number}")).collect();
+    format!("({})", numbers.join(", "))
+}
+
+/// How many values are asked for in one `IN`.
+pub(crate) const ASKED_MAX: usize = 500;

@@ -1,0 +1,90 @@
+//! Everything in which SQLite and PostgreSQL differ.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, AssertSqlSafe, Executor};
+
+use crate::error::StoreError;
+
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// How long a connection is waited for. Longer, and a caller should be told that the database is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections: a write and some reads at a time on two cores.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// Opens a pool, with each connection set as it must be.
+pub(crate) async fn connect(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
+    sqlx::any::install_default_drivers();
+    let dialect = match url {
+        _ if url.starts_with("sqlite:") => Dialect::Sqlite,
+        _ if url.starts_with("postgres://") || url.starts_with("postgresql://") => Dialect::Postgres,
+        _ => return Err(StoreError::Url(url.to_owned())),
+    };
+    let url = match dialect {
+        // Read, write, and create.
+        Dialect::Sqlite if !url.contains('?') => format!("{url}?mode=rwc"),
+        _ => url.to_owned(),
+    };
+    let options = AnyConnectOptions::from_str(&url)?;
+    let pool = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(PATIENCE);
+    let pool = pool.after_connect(move |connection, _| {
+        Box::pin(async move {
+            if dialect == Dialect::Sqlite {
+                // Readers do not wait for the writer; what is acknowledged survives a loss of power; a second process waits.
+                let set = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 30000; \
+                           PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
+                connection.execute(set).await?;
+            }
+            Ok(())
+        })
+    });
+    Ok((pool.connect_with(options).await?, dialect))
+}
+
+impl Dialect {
+    /// The tables, in words of this database.
+    pub(crate) fn schema(self, text: &'static str) -> AssertSqlSafe<String> {
+        AssertSqlSafe(match self {
+            // SQLite gives a column of an unknown type a numeric nature.
+            Self::Sqlite => text.replace("BYTEA", "BLOB"),
+            Self::Postgres => text.to_owned(),
+        })
+    }
+
+    /// How a write begins: no other may begin before it ends. In PostgreSQL the row of `clock` does that.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Two processes that start at once must not both make the tables.
+    pub(crate) fn lock_schema(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT 1",
+            Self::Postgres => "SELECT 1 FROM (SELECT pg_advisory_xact_lock(6074093)) AS held",
+        }
+    }
+
+    /// Whether a table is there; `$1` is its name.
+    pub(crate) fn has_table(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+            Self::Postgres => {
+                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is wrong with package versions, and scores, over time.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::bulk::{ASKED_MAX, insert, places};
+use crate::error::StoreError;
+use crate::packages::number;
+use crate::{Store, Write};
+
+/// One vulnerability in one package version, as it is told from a moment on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingRow {
+    /// The package.
+    pub package: u32,
+    /// The vulnerability's id.
+    pub vulnerability: String,
+    /// The finding, as JSON.
+    pub body: String,
+    /// From when on.
+    pub since: i64,
+    /// Until when, if it is over.
+    pub until: Option<i64>,
+}
+
+/// A finding that begins or ends now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingUpdate {
+    /// The package.
+    pub package: u32,
+    /// The vulnerability's id.
+    pub vulnerability: String,
+    /// How it is told from now on; none when it ends.
+    pub now: Option<NowTold>,
+    /// Whether it was there before.
+    pub was_there: bool,
+}
+
+/// How a finding is told, with what lists are filtered and sorted by.
+pub type NowTold = (String, i64, f64, bool);
+
+/// A score from a moment on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreRow {
+    /// The CVE.
+    pub vulnerability: String,
+    /// Scorer and version: `NVD 3.1`, `EPSS`, `KEV`.
+    pub scorer: String,
+    /// The score; of KEV 1.
+    pub score: Option<f64>,
+    /// The vector, the date it was added to KEV, the percentile.
+    pub detail: String,
+    /// From when on.
+    pub since: i64,
+    /// Until when, if it is over.
+    pub until: Option<i64>,
+}
+
+impl Write {
+    /// Ends and begins findings.
+    pub async fn update_findings(&mut self, updates: &[FindingUpdate]) -> Result<(), StoreError> {
+        let at = self.at;
+        for update in updates.iter().filter(|update| update.was_there) {
+            sqlx::query(
+                "UPDATE finding SET until_at = $1 WHERE package_id = $2 AND vulnerability = $3 AND until_at IS NULL",
+            )
+            .bind(at)
+            .bind(i64::from(update.package))
+            .bind(update.vulnerability.as_str())
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        let new: Vec<(&FindingUpdate, &NowTold)> =
+            updates.iter().filter_map(|update| Some((update, update.now.as_ref()?))).collect();
+        let head = "INSERT INTO finding (package_id, vulnerability, since_at, severity, score, fixable, body)";
+        insert(&mut self.tx, head, 7, "", &new, |query, (update, (body, severity, score, fixable))| {
+            query
+                .bind(i64::from(update.package))
+                .bind(update.vulnerability.clone())
+                .bind(at)
+                .bind(*severity)
+                .bind(*score)
+                .bind(i64::from(*fixable))
+                .bind(body.clone())
+        })
+        .await
+    }
+
+    /// Notes scores as they are from now on.
+    pub async fn update_scores(&mut self, scores: &[(String, String, Option<f64>, String)]) -> Result<(), StoreError> {
+        let at = self.at;
+        for (vulnerability, scorer, _, _) in scores {
+            sqlx::query("UPDATE score SET until_at = $1 WHERE vulnerability = $2 AND scorer = $3 AND until_at IS NULL")
+                .bind(at)
+                .bind(vulnerability.as_str())
+                .bind(scorer.as_str())
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        let new: Vec<_> = scores.iter().filter(|(_, _, score, _)| score.is_some()).collect();
+        let head = "INSERT INTO score (vulnerability, scorer, since_at, score, detail)";
+        insert(
+            &mut self.tx,
+            head,
+            5,
+            "ON CONFLICT DO NOTHING",
+            &new,
+            |query, (vulnerability, scorer, score, detail)| {
+                query
+                    .bind(vulnerability.clone())
+                    .bind(scorer.clone())
+                    .bind(at)
+                    .bind(score.unwrap_or_default())
+                    .bind(detail.clone())
+            },
+        )
+        .await
+    }
+}
+
+fn row(row: &sqlx::any::AnyRow) -> Result<FindingRow, StoreError> {
+    Ok(FindingRow {
+        package: number(row.try_get(0)?),
+        vulnerability: row.try_get(1)?,
+        body: row.try_get(2)?,
+        since: row.try_get(3)?,
+        until: row.try_get(4)?,
+    })
+}
+
+const COLUMNS: &str = "package_id, vulnerability, body, since_at, until_at";
+
+impl Store {
+    /// The findings in force.
+    pub async fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM finding WHERE until_at IS NULL ORDER BY package_id, vulnerability");
+        sqlx::query(AssertSqlSafe(text)).fetch_all(&self.pool).await?.iter().map(row).collect()
+    }
+
+    /// The findings that began or ended after a moment.
+    pub async fn findings_after(&self, at: i64) -> Result<Vec<FindingRow>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM finding WHERE since_at > $1 OR until_at > $1 ORDER BY since_at");
+        sqlx::query(AssertSqlSafe(text)).bind(at).fetch_all(&self.pool).await?.iter().map(row).collect()
+    }
+
+    /// The findings of packages that were in force at a moment.
+    pub async fn findings_of(&self, packages: &[u32], at: i64) -> Result<Vec<FindingRow>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in packages.chunks(ASKED_MAX) {
+            let text = format!(
+                "SELECT {COLUMNS} FROM finding WHERE since_at <= $1 AND (until_at IS NULL OR until_at > $1)
+                 AND package_id IN {} ORDER BY package_id, vulnerability",
+                places(2, chunk.len())
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX).bind(at);
+            for package in chunk {
+                query = query.bind(i64::from(*package));
+            }
+            for found_row in query.fetch_all(&self.pool).await? {
+                found.push(row(&found_row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// How the scores of a vulnerability went, oldest first.
+    pub async fn scores(&self, vulnerability: &str) -> Result<Vec<ScoreRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT vulnerability, scorer, score, detail, since_at, until_at FROM score WHERE vulnerability = $1
+             ORDER BY since_at, scorer",
+        )
+        .bind(vulnerability)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ScoreRow {
+                    vulnerability: row.try_get(0)?,
+                    scorer: row.try_get(1)?,
+                    score: Some(row.try_get(2)?),
+                    detail: row.try_get(3)?,
+                    since: row.try_get(4)?,
+                    until: row.try_get(5)?,
+                })
+            })
+            .collect()
+    }
+}

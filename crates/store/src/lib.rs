@@ -1,0 +1,71 @@
+//! Durable memory: one concrete [`Store`] over SQLite or PostgreSQL, with one SQL text.
+//!
+//! Every change is made inside a [`Write`]: one transaction at a time, in one order, each with a moment of its own. So the
+//! moment is also the version: whoever has seen everything up to a moment asks for what is later. Reads need no transaction; they
+//! see what was committed.
+//!
+//! Start at [`Store::open`] and [`Store::write`]; the tables are in `schema.sql`, one file here per family of them.
+//! **Never:** no policy, no HTTP; no type of the driver's in what others call.
+
+mod audit;
+mod bulk;
+mod catalog;
+mod changes;
+mod differences;
+mod error;
+mod findings;
+mod images;
+mod lists;
+mod packages;
+mod tokens;
+mod workloads;
+mod write;
+
+pub use audit::{AuditEntry, chain_digest};
+pub use catalog::Setting;
+pub use changes::StoredChange;
+pub use error::StoreError;
+pub use findings::{FindingRow, FindingUpdate, NowTold, ScoreRow};
+pub use images::{ClaimRow, ImageLayer, ImageRow, ImageState, Known, NewImage, Ownership, VerdictRow};
+pub use lists::{Dependents, ImageFilter, ListedFinding, ListedImage, Page, VulnerabilityRow};
+pub use packages::{NewPackage, PackageRow};
+pub use tokens::TokenRow;
+pub use workloads::WorkloadRow;
+pub use write::Write;
+
+use sqlx::AnyPool;
+
+use differences::Dialect;
+
+/// What is remembered, in one database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: AnyPool,
+    dialect: Dialect,
+    /// One write at a time in this process; between processes the database sees to it.
+    turn: std::sync::Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Store {
+    /// Opens the database at a URL (`sqlite:PATH`, `postgres://…`), and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or was written by a newer version of the program.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let (pool, dialect) = differences::connect(url).await?;
+        let store = Self { pool, dialect, turn: std::sync::Arc::default() };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,150 @@
+//! Package versions, and the sets of them that layers bring.
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::bulk::{ASKED_MAX, insert, places};
+use crate::error::StoreError;
+use crate::{Store, Write};
+
+/// A package version to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPackage {
+    /// Digest over everything that matching looks at: equal means "matches alike, for ever".
+    pub key: String,
+    /// Its package URL.
+    pub purl: String,
+    /// Its name.
+    pub name: String,
+    /// What is matched, as JSON.
+    pub body: String,
+    /// The ecosystems and names under which advisories speak of it.
+    pub queries: Vec<(String, String)>,
+}
+
+/// A remembered package version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRow {
+    /// Its number.
+    pub id: u32,
+    /// What is matched, as JSON.
+    pub body: String,
+}
+
+impl Write {
+    /// The numbers of these package versions, in their order, and which of them are new.
+    pub async fn packages(&mut self, packages: &[NewPackage]) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
+        let mut numbers: HashMap<String, u32> = HashMap::with_capacity(packages.len());
+        let keys: Vec<&str> = packages.iter().map(|package| package.key.as_str()).collect();
+        for chunk in keys.chunks(ASKED_MAX) {
+            let text = format!("SELECT key_digest, id FROM package WHERE key_digest IN {}", places(1, chunk.len()));
+            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
+            for key in chunk {
+                query = query.bind(*key);
+            }
+            for row in query.fetch_all(&mut *self.tx).await? {
+                numbers.insert(row.try_get(0)?, number(row.try_get(1)?));
+            }
+        }
+        let (mut new, mut rows, mut queries) = (Vec::new(), Vec::new(), Vec::new());
+        for package in packages {
+            if numbers.contains_key(&package.key) {
+                continue;
+            }
+            self.counters.package += 1;
+            let id = self.counters.package;
+            numbers.insert(package.key.clone(), number(id));
+            new.push(number(id));
+            rows.push((id, package));
+            queries.extend(package.queries.iter().map(|query| (query, id)));
+        }
+        let head = "INSERT INTO package (id, key_digest, purl, name, body)";
+        insert(&mut self.tx, head, 5, "", &rows, |query, (id, package)| {
+            query
+                .bind(*id)
+                .bind(package.key.clone())
+                .bind(package.purl.clone())
+                .bind(package.name.clone())
+                .bind(package.body.clone())
+        })
+        .await?;
+        let head = "INSERT INTO package_query (ecosystem, name, package_id)";
+        insert(&mut self.tx, head, 3, "ON CONFLICT DO NOTHING", &queries, |query, ((ecosystem, name), id)| {
+            query.bind(ecosystem.clone()).bind(name.clone()).bind(*id)
+        })
+        .await?;
+        let found = |package: &NewPackage| numbers.get(&package.key).copied();
+        Ok((packages.iter().filter_map(found).collect(), new))
+    }
+
+    /// The number of the set with this digest, and whether it is new; its members are then written.
+    pub async fn package_set(&mut self, digest: &str, members: &[u32]) -> Result<(u32, bool), StoreError> {
+        let known =
+            sqlx::query("SELECT id FROM package_set WHERE digest = $1").bind(digest).fetch_optional(&mut *self.tx);
+        if let Some(row) = known.await? {
+            return Ok((number(row.try_get(0)?), false));
+        }
+        self.counters.package_set += 1;
+        let id = self.counters.package_set;
+        sqlx::query("INSERT INTO package_set (id, digest) VALUES ($1, $2)")
+            .bind(id)
+            .bind(digest)
+            .execute(&mut *self.tx)
+            .await?;
+        let head = "INSERT INTO package_set_member (set_id, package_id)";
+        insert(&mut self.tx, head, 2, "ON CONFLICT DO NOTHING", members, |query, package| {
+            query.bind(id).bind(i64::from(*package))
+        })
+        .await?;
+        Ok((number(id), true))
+    }
+}
+
+impl Store {
+    /// The bodies of packages.
+    pub async fn package_bodies(&self, ids: &[u32]) -> Result<Vec<PackageRow>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(ASKED_MAX) {
+            let text = format!("SELECT id, body FROM package WHERE id IN {}", places(1, chunk.len()));
+            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
+            for id in chunk {
+                query = query.bind(i64::from(*id));
+            }
+            for row in query.fetch_all(&self.pool).await? {
+                found.push(PackageRow { id: number(row.try_get(0)?), body: row.try_get(1)? });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The packages of which advisories of this ecosystem speak under this name.
+    pub async fn packages_named(&self, ecosystem: &str, name: &str) -> Result<Vec<u32>, StoreError> {
+        let rows = sqlx::query("SELECT package_id FROM package_query WHERE ecosystem = $1 AND name = $2")
+            .bind(ecosystem)
+            .bind(name)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
+    }
+
+    /// The numbers of all packages.
+    pub async fn all_packages(&self) -> Result<Vec<u32>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM package ORDER BY id").fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
+    }
+
+    /// The members of sets above a number: `(set, package)`, sorted by set.
+    pub async fn set_members_after(&self, set: u32) -> Result<Vec<(u32, u32)>, StoreError> {
+        let rows = sqlx::query("SELECT set_id, package_id FROM package_set_member WHERE set_id > $1 ORDER BY set_id")
+            .bind(i64::from(set))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((number(row.try_get(0)?), number(row.try_get(1)?)))).collect()
+    }
+}
+
+/// A number as bitmaps have it. The counters never get near four thousand million.
+pub(crate) fn number(id: i64) -> u32 {
+    u32::try_from(id).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,124 @@
+//! What runs where, over time.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::error::StoreError;
+use crate::{Store, Write};
+
+/// One workload: what an environment runs under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadRow {
+    /// The environment it runs in.
+    pub environment: String,
+    /// Its name there, unique: `namespace/deployment/container`, a container's name.
+    pub name: String,
+    /// The digest of the image it runs, as far as it is known.
+    pub image_digest: String,
+    /// The image's name, as the workload gives it.
+    pub image_name: String,
+    /// Whether the environment is a production one.
+    pub production: bool,
+    /// The rest (privileged, exposure, labels), as JSON.
+    pub body: String,
+    /// Since when it runs.
+    pub since: i64,
+    /// Until when it ran.
+    pub until: Option<i64>,
+}
+
+const COLUMNS: &str =
+    "SELECT environment, name, image_digest, image_name, production, body, since_at, until_at FROM workload";
+
+fn workload(row: &AnyRow) -> Result<WorkloadRow, StoreError> {
+    Ok(WorkloadRow {
+        environment: row.try_get(0)?,
+        name: row.try_get(1)?,
+        image_digest: row.try_get(2)?,
+        image_name: row.try_get(3)?,
+        production: row.try_get::<i64, _>(4)? != 0,
+        body: row.try_get(5)?,
+        since: row.try_get(6)?,
+        until: row.try_get(7)?,
+    })
+}
+
+impl Write {
+    /// What an environment runs, as of this write.
+    pub async fn running(&mut self, environment: &str) -> Result<Vec<WorkloadRow>, StoreError> {
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE environment = $1 AND until_at IS NULL ORDER BY name"));
+        sqlx::query(text).bind(environment).fetch_all(&mut *self.tx).await?.iter().map(workload).collect()
+    }
+
+    /// The workloads that run an image, as of this write.
+    pub async fn running_image(&mut self, digest: &str) -> Result<Vec<WorkloadRow>, StoreError> {
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE image_digest = $1 AND until_at IS NULL ORDER BY name"));
+        sqlx::query(text).bind(digest).fetch_all(&mut *self.tx).await?.iter().map(workload).collect()
+    }
+
+    /// A workload runs from now on; one of its name that runs otherwise ends.
+    pub async fn start_workload(&mut self, workload: &WorkloadRow) -> Result<(), StoreError> {
+        self.stop_workload(&workload.environment, &workload.name).await?;
+        sqlx::query(
+            "INSERT INTO workload (environment, name, since_at, image_digest, image_name, production, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(workload.environment.as_str())
+        .bind(workload.name.as_str())
+        .bind(self.at)
+        .bind(workload.image_digest.as_str())
+        .bind(workload.image_name.as_str())
+        .bind(i64::from(workload.production))
+        .bind(workload.body.as_str())
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// A workload runs no more.
+    pub async fn stop_workload(&mut self, environment: &str, name: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE workload SET until_at = $1 WHERE environment = $2 AND name = $3 AND until_at IS NULL")
+            .bind(self.at)
+            .bind(environment)
+            .bind(name)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Counts again how many workloads run an image; returns its number when it is known.
+    pub async fn count_running(&mut self, digest: &str) -> Result<Option<u32>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE image SET running = (SELECT COUNT(*) FROM workload WHERE image_digest = $1 AND until_at IS NULL)
+             WHERE digest = $1 RETURNING id",
+        )
+        .bind(digest)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        Ok(row.map(|row| row.try_get(0).map(crate::packages::number)).transpose()?)
+    }
+}
+
+impl Store {
+    /// The workloads that run an image now.
+    pub async fn workloads_of(&self, digest: &str) -> Result<Vec<WorkloadRow>, StoreError> {
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE image_digest = $1 AND until_at IS NULL ORDER BY name"));
+        sqlx::query(text).bind(digest).fetch_all(&self.pool).await?.iter().map(workload).collect()
+    }
+
+    /// The workloads of a moment after a place in the list (environment, name), by environment and name.
+    pub async fn workloads(
+        &self,
+        at: i64,
+        after: (&str, &str),
+        environment: &str,
+        count: i64,
+    ) -> Result<Vec<WorkloadRow>, StoreError> {
+        let text = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE since_at <= $1 AND (until_at IS NULL OR until_at > $1) AND ($2 = '' OR environment = $2)
+             AND (environment > $3 OR (environment = $3 AND name > $4)) ORDER BY environment, name LIMIT $5"
+        ));
+        let query = sqlx::query(text).bind(at).bind(environment).bind(after.0).bind(after.1).bind(count);
+        query.fetch_all(&self.pool).await?.iter().map(workload).collect()
+    }
+}
