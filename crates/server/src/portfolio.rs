@@ -229,8 +229,13 @@ impl Portfolio {
         let knowledge = turn.writer.knowledge.clone();
         let found = knowledge.findings(&fresh)?;
         let mut updates = Vec::new();
+        let mut scores = crate::tell::Scores::new();
         for (package, findings) in found {
+            let findings: Vec<_> = findings.into_iter().map(Arc::new).collect();
             for finding in &findings {
+                if turn.writer.memory.packages_with(&finding.id).next().is_none() {
+                    crate::tell::score_changes(None, Some(finding), &mut scores);
+                }
                 updates.push(FindingUpdate {
                     package,
                     vulnerability: finding.id.clone(),
@@ -238,9 +243,10 @@ impl Portfolio {
                     was_there: false,
                 });
             }
-            turn.writer.memory.learn(package, findings.into_iter().map(Arc::new).collect(), write.at);
+            turn.writer.memory.learn(package, findings, write.at);
         }
         write.update_findings(&updates).await?;
+        write.update_scores(&crate::tell::score_rows(scores)).await?;
         turn.writer.memory.keep_packages(fresh.into_iter().filter(|(id, _)| new.contains(id)));
         let mut layers = Vec::new();
         for (layer, members) in claim.by_layer() {

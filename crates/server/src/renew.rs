@@ -14,7 +14,7 @@ use crate::knowledge::Knowledge;
 use crate::memory::Event;
 use crate::portfolio::{Portfolio, Turn, nobody, read_matched};
 use crate::problem::Problem;
-use crate::tell::{stored, told};
+use crate::tell::{Scores, score_changes, score_rows, stored, told};
 
 /// The name under which the digest of the public advisories is stored.
 pub(crate) const INDEX: &str = "index";
@@ -122,7 +122,7 @@ impl Portfolio {
         let matched = read_matched(rows.iter().map(|row| (row.id, row.body.as_str())))?;
         let found = turn.writer.knowledge.findings(&matched)?;
         let mut updates = Vec::new();
-        let mut scores = BTreeMap::new();
+        let mut scores = Scores::new();
         let mut changed = BTreeSet::new();
         for (package, findings) in found {
             let before: BTreeMap<String, Arc<Finding>> = turn
@@ -154,9 +154,7 @@ impl Portfolio {
             }
         }
         write.update_findings(&updates).await?;
-        let scores: Vec<_> =
-            scores.into_iter().map(|((id, scorer), (score, detail))| (id, scorer, score, detail)).collect();
-        write.update_scores(&scores).await?;
+        write.update_scores(&score_rows(scores)).await?;
         let images: Vec<u32> = turn.writer.memory.postings.images_with(changed).iter().collect();
         write.fall_behind(&images, because).await?;
         Ok(images.len() as u64)
@@ -306,35 +304,6 @@ fn affected(text: &str) -> Vec<(String, String)> {
         }
     }
     found
-}
-
-/// What changed of a vulnerability's scores: each scorer's value from now on.
-fn score_changes(
-    old: Option<&Arc<Finding>>,
-    new: Option<&Arc<Finding>>,
-    scores: &mut BTreeMap<(String, String), (Option<f64>, String)>,
-) {
-    // That it is in no package any more says nothing about its scores.
-    let Some(new) = new else { return };
-    let of = |finding: &Finding| -> BTreeMap<String, (f64, String)> {
-        let mut all: BTreeMap<String, (f64, String)> = finding
-            .scores
-            .iter()
-            .map(|score| (format!("{} {}", score.scorer, score.version), (score.score, score.vector.clone())))
-            .collect();
-        all.extend(finding.epss.map(|epss| ("EPSS".to_owned(), (epss.score, epss.percentile.to_string()))));
-        let kev = finding.kev.as_ref();
-        all.extend(kev.map(|kev| ("KEV".to_owned(), (1.0, kev.date_added.clone().unwrap_or_default()))));
-        all
-    };
-    let (before, after) = (old.map(|old| of(old)).unwrap_or_default(), of(new));
-    for scorer in before.keys().chain(after.keys()) {
-        let now = after.get(scorer);
-        if before.get(scorer) != now {
-            let value = (now.map(|(score, _)| *score), now.map(|(_, detail)| detail.clone()).unwrap_or_default());
-            scores.insert((new.id.clone(), scorer.clone()), value);
-        }
-    }
 }
 
 /// Mistakes in the organisation's own advisories are the sender's; everything else is ours.

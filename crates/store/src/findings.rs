@@ -85,10 +85,25 @@ impl Write {
         .await
     }
 
-    /// Notes scores as they are from now on.
+    /// Notes scores as they are from now on. What is known already is left alone.
     pub async fn update_scores(&mut self, scores: &[(String, String, Option<f64>, String)]) -> Result<(), StoreError> {
         let at = self.at;
-        for (vulnerability, scorer, _, _) in scores {
+        let mut new = Vec::new();
+        for told in scores {
+            let (vulnerability, scorer, score, detail) = told;
+            let known = sqlx::query(
+                "SELECT score, detail FROM score WHERE vulnerability = $1 AND scorer = $2 AND until_at IS NULL",
+            )
+            .bind(vulnerability.as_str())
+            .bind(scorer.as_str())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+            let known: Option<(f64, String)> =
+                known.map(|row| Ok::<_, StoreError>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
+            if known == score.map(|score| (score, detail.clone())) {
+                continue;
+            }
+            new.extend(score.is_some().then_some(told));
             sqlx::query("UPDATE score SET until_at = $1 WHERE vulnerability = $2 AND scorer = $3 AND until_at IS NULL")
                 .bind(at)
                 .bind(vulnerability.as_str())
@@ -96,7 +111,6 @@ impl Write {
                 .execute(&mut *self.tx)
                 .await?;
         }
-        let new: Vec<_> = scores.iter().filter(|(_, _, score, _)| score.is_some()).collect();
         let head = "INSERT INTO score (vulnerability, scorer, since_at, score, detail)";
         insert(
             &mut self.tx,
