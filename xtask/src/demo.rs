@@ -1,4 +1,6 @@
-//! `make demo`: from a fresh clone to a verdict about a real image.
+//! `make demo`: from a fresh clone to a verdict about a real image, and to a server that knows a small organisation.
+
+mod organisation;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -44,6 +46,7 @@ pub fn run(image: Option<&str>) -> Result<()> {
     if own {
         scan.env(DATA_DIR, demo_data());
     }
+    scan.env_remove("DOGWATCH_SERVER");
     say(&machine::shown(&scan));
     let status = scan.stdin(Stdio::null()).status()?;
     match status.code() {
@@ -51,17 +54,21 @@ pub fn run(image: Option<&str>) -> Result<()> {
         Some(1) => say("exit code 1: policy says no, so this would stop a pipeline"),
         _ => bail!("the scan could not tell ({status})"),
     }
-    Ok(())
+    match layout {
+        Some(layout) => organisation::run(&dogwatch, &index, &layout),
+        None => Ok(()),
+    }
 }
 
 fn demo_data() -> PathBuf {
     crate::cache().join("demo")
 }
 
-/// The demo's image as an OCI layout with two names: `base` (Debian alone) and `shop` (all layers).
+/// The demo's images as one OCI layout: `base` (Debian alone) and `python` on it, which others share; `shop` (all layers), and the
+/// images of the sample organisation.
 pub fn image() -> Result<PathBuf> {
     machine::install(machine::DEMO)?;
-    parts::made_once("shop", |partial| {
+    parts::made_once("organisation", |partial| {
         // The slow one beside the others.
         let debian = thread::spawn(parts::debian);
         let (pypi, npm, programs) = (parts::pypi()?, parts::npm()?, parts::programs()?);
@@ -74,11 +81,20 @@ pub fn image() -> Result<PathBuf> {
             "base",
             &json!({ "Cmd": ["bash"], "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] }),
         )?;
+        let mut payments = image.clone();
         image.directory(&pypi, "RUN pip install -r requirements.txt")?;
+        image.finish("python", &config())?;
+        let mut reports = image.clone();
         image.directory(&npm, "COPY shop /srv/shop # npm install")?;
         image.directory(&programs, "COPY bin /usr/local/bin")?;
         image.step("EXPOSE 8080/tcp");
-        image.finish("shop", &config())
+        image.finish("shop", &config())?;
+        payments.directory(&npm, "COPY checkout /srv/checkout # npm install")?;
+        payments.finish("checkout", &config())?;
+        payments.directory(&programs, "COPY bin /usr/local/bin")?;
+        payments.finish("billing", &config())?;
+        reports.directory(&programs, "COPY bin /usr/local/bin")?;
+        reports.finish("reports", &config())
     })
 }
 

@@ -29,8 +29,8 @@ fn any_day() -> Moment {
     Moment { seconds: 1_704_067_200, text: "2024-01-01T00:00:00Z".into() }
 }
 
-/// An image that is being put together.
-#[derive(Debug)]
+/// An image that is being put together. A clone goes its own way from there.
+#[derive(Debug, Clone)]
 pub struct Image {
     layout: PathBuf,
     made: Moment,

@@ -113,6 +113,15 @@ pub(crate) enum PortfolioCommand {
         #[command(flatten)]
         server: ServerArguments,
     },
+    /// Tells what an environment runs; what is not in the file runs no more.
+    Running {
+        /// The environment: `prod-eu`, `test`.
+        environment: String,
+        /// A JSON list of workloads, each with `name`, and `image_digest` or `image_name`.
+        file: PathBuf,
+        #[command(flatten)]
+        server: ServerArguments,
+    },
     /// Prints the change feed, a CloudEvent a line.
     Changes {
         /// Go on after this change.

@@ -28,6 +28,15 @@ pub(crate) fn run(command: PortfolioCommand) -> Result<u8, Failure> {
             write(&explained(&risk), None)?;
         }
         PortfolioCommand::Put { document, files, server } => put(document, &files, &server)?,
+        PortfolioCommand::Running { environment, file, server } => {
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+            let workloads: Value =
+                serde_json::from_str(&text).with_context(|| format!("`{}` is no JSON", file.display()))?;
+            let path = format!("/api/v1/environments/{}/workloads", escaped(&environment));
+            let taken = Client::new(&server)?.send("PUT", &path, &workloads)?;
+            note(&format!("{environment}: {} started, {} stopped", taken["started"], taken["stopped"]));
+        }
         PortfolioCommand::Changes { after, kind, server } => {
             let client = Client::new(&server)?;
             let (mut after, kind) = (after.to_string(), kind.unwrap_or_default());
