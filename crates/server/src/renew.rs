@@ -84,6 +84,15 @@ impl Portfolio {
         Ok(Some(images))
     }
 
+    /// Matches every package again: after an import, or when nothing says what differs.
+    pub async fn match_all(&self, because: &str) -> Result<u64, ServerError> {
+        let (mut turn, mut write) = self.begin().await?;
+        let packages = self.store.all_packages().await?.into_iter().collect();
+        let images = self.rematch(&mut turn, &mut write, packages, because).await?;
+        turn.commit(write, false, &self.store).await?;
+        Ok(images)
+    }
+
     /// The packages that the difference between two indexes speaks of.
     async fn concerned(&self, turn: &Turn<'_>, old: &Index, new: &Index) -> Result<BTreeSet<u32>, ServerError> {
         let mut names = BTreeSet::new();
