@@ -204,7 +204,13 @@ fn upload(number: usize, packages: usize) -> Claim {
             inventory.packages.push(package);
         }
     }
-    Claim { digest: hex_digest(format!("{number}").as_bytes()), artifact, inventory, tool: "dogwatch 0.1.0".into(), verdict: None }
+    Claim {
+        digest: hex_digest(format!("{number}").as_bytes()),
+        artifact,
+        inventory,
+        tool: "dogwatch 0.1.0".into(),
+        verdict: None,
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

@@ -40,7 +40,11 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it is for.
     pub doc: &'static str,
+    /// What it may be, as a JSON schema.
+    pub schema: &'static str,
 }
+
+const TEXT: &str = r#"{"type":"string","maxLength":2048,"pattern":"^[^\\u0000]*$"}"#;
 
 /// One route.
 pub struct Route {
@@ -82,22 +86,56 @@ macro_rules! route {
     };
 }
 
-const LIMIT: Parameter = Parameter { name: "limit", doc: "How many rows, 1 to 1000; 100 where it is not said." };
-const CURSOR: Parameter = Parameter { name: "cursor", doc: "`next` of the page before." };
-const AS_OF: Parameter = Parameter { name: "as-of", doc: "As of this moment (RFC 3339, or a date: its end in UTC)." };
-const NAME: Parameter = Parameter { name: "name", doc: "A part of the image's name." };
-const TEAM: Parameter = Parameter { name: "team", doc: "The team that owns it." };
-const SYSTEM: Parameter = Parameter { name: "system", doc: "The system it belongs to." };
-const OUTCOME: Parameter = Parameter { name: "outcome", doc: "`passed`, `failed` or `unknown`." };
-const BASE: Parameter = Parameter { name: "base", doc: "The name of the base image." };
-const RUNNING: Parameter = Parameter { name: "running", doc: "`true`: only what runs." };
-const SORT: Parameter = Parameter { name: "sort", doc: "`age` (oldest first) or `risk` (highest first)." };
-const AFTER: Parameter = Parameter { name: "after", doc: "The number of the last change that was read." };
-const KIND: Parameter = Parameter { name: "kind", doc: "Only changes of this kind: `risk.changed`, …" };
-const ENVIRONMENT: Parameter = Parameter { name: "environment", doc: "Only this environment." };
-const WHAT: Parameter = Parameter { name: "of", doc: "`image`, `layer`, `package` or `vulnerability`." };
-const VALUE: Parameter = Parameter { name: "value", doc: "A digest or name; a diff id; a name or package URL; a CVE." };
-const SEEN: Parameter = Parameter { name: "stage", doc: "Where it was seen: `build`, `registry` or `running`." };
+const LIMIT: Parameter = Parameter {
+    name: "limit",
+    doc: "How many rows, 1 to 1000; 100 where it is not said.",
+    schema: r#"{"type":"integer","minimum":1,"maximum":1000}"#,
+};
+const CURSOR: Parameter = Parameter {
+    name: "cursor",
+    doc: "`next` of the page before.",
+    schema: r#"{"type":"string","pattern":"^([0-9a-f]{2})*$"}"#,
+};
+const AS_OF: Parameter = Parameter {
+    name: "as-of",
+    doc: "As of this moment (RFC 3339, or a date: its end in UTC).",
+    schema: r#"{"anyOf":[{"type":"string","format":"date-time"},{"type":"string","format":"date"}]}"#,
+};
+const NAME: Parameter = Parameter { name: "name", doc: "A part of the image's name.", schema: TEXT };
+const TEAM: Parameter = Parameter { name: "team", doc: "The team that owns it.", schema: TEXT };
+const SYSTEM: Parameter = Parameter { name: "system", doc: "The system it belongs to.", schema: TEXT };
+const OUTCOME: Parameter = Parameter {
+    name: "outcome",
+    doc: "`passed`, `failed` or `unknown`.",
+    schema: r#"{"enum":["passed","failed","unknown"]}"#,
+};
+const BASE: Parameter = Parameter { name: "base", doc: "The name of the base image.", schema: TEXT };
+const RUNNING: Parameter =
+    Parameter { name: "running", doc: "`true`: only what runs.", schema: r#"{"type":"boolean"}"# };
+const SORT: Parameter = Parameter {
+    name: "sort",
+    doc: "`age` (oldest first) or `risk` (highest first).",
+    schema: r#"{"enum":["age","risk"]}"#,
+};
+const AFTER: Parameter = Parameter {
+    name: "after",
+    doc: "The number of the last change that was read.",
+    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
+};
+const KIND: Parameter = Parameter { name: "kind", doc: "Only changes of this kind: `risk.changed`, …", schema: TEXT };
+const ENVIRONMENT: Parameter = Parameter { name: "environment", doc: "Only this environment.", schema: TEXT };
+const WHAT: Parameter = Parameter {
+    name: "of",
+    doc: "`image`, `layer`, `package` or `vulnerability`.",
+    schema: r#"{"enum":["image","layer","package","vulnerability"]}"#,
+};
+const VALUE: Parameter =
+    Parameter { name: "value", doc: "A digest or name; a diff id; a name or package URL; a CVE.", schema: TEXT };
+const SEEN: Parameter = Parameter {
+    name: "stage",
+    doc: "Where it was seen: `build`, `registry` or `running`.",
+    schema: r#"{"enum":["build","registry","running"]}"#,
+};
 
 /// Every route.
 pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(|| {
@@ -199,6 +237,9 @@ async fn answer(
         }
     };
     let query = requests::query(parts.uri.query().unwrap_or_default(), route.query)?;
+    if params.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(Problem::missing("such thing"));
+    }
     let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body: Bytes = match route.body {
         None => Bytes::new(),

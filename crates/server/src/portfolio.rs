@@ -17,6 +17,7 @@ use crate::knowledge::{Indexes, Knowledge};
 use crate::memory::Memory;
 use crate::problem::Problem;
 use crate::tell::stored;
+use crate::workloads::Workload;
 
 /// The clock; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -124,7 +125,9 @@ impl Portfolio {
                 Writer { memory: Memory::load(&self.store).await?, knowledge, documents }
             }
         };
-        if self.store.newest_setting().await? != writer.documents.revision {
+        let index = self.store.setting(crate::renew::INDEX, i64::MAX).await?.map(|setting| setting.body);
+        let is_behind = self.store.newest_setting().await? != writer.documents.revision;
+        if is_behind || index.as_deref() != Some(&*writer.knowledge.index.digest()) {
             writer.documents = Arc::new(Documents::load(&self.store).await?);
             writer.knowledge = self.knowledge(&writer.documents).await?;
         }
@@ -179,7 +182,9 @@ impl Portfolio {
         let before = write.images(&[id]).await?.pop();
         let mut state = before.as_ref().map(|image| image.state.clone()).unwrap_or_default();
         if let Some(before) = before.filter(|_| replaces) {
-            let judged = self.judge_image(&mut turn, &mut write, &before.summary, id).await?;
+            let (summary, judged) = self.judge_image(&mut turn, &mut write, &before.summary, id).await?;
+            let running = reported(&write.running_images(&[&before.digest]).await?);
+            let judged = (summary, judged, running);
             let documents = turn.writer.documents.clone();
             let patterns = documents.catalog.image_patterns();
             let concluded = self.conclude(&mut turn, &mut write, &before, &judged, &patterns, &mut changes).await?;
@@ -330,15 +335,14 @@ impl Portfolio {
         turn: &mut Turn<'_>,
         write: &mut Write,
         before: &store::ImageRow,
-        (summary, judged): &(Summary, Judged),
+        (summary, judged, running): &(Summary, Judged, Vec<(String, Workload)>),
         patterns: &ImagePatterns<'_>,
         changes: &mut Vec<(u32, Change)>,
     ) -> Result<(ImageState, Option<f64>), ServerError> {
-        let running = reported(&write.running_image(&before.digest).await?);
         let documents = turn.writer.documents.clone();
         let workloads: Vec<_> = running.iter().map(|(_, workload)| workload.clone()).collect();
         let owner = documents.owner_of(&summary.artifact, &before.name, &workloads, patterns);
-        let place = documents.place(&summary.artifact, &owner, &running);
+        let place = documents.place(&summary.artifact, &owner, running);
         let state = documents.state(judged, &place, owner, &turn.writer.knowledge);
         let is_first = before.state.outcome.is_empty();
         if is_first {
@@ -361,7 +365,10 @@ impl Portfolio {
             }
             self.verdict_change(before, judged, &state, changes).await?;
         }
-        self.own_layers(turn, write, before, summary, &state.owner).await?;
+        // Whose layers are follows from documents and the image's own owner.
+        if is_first || !before.state.judged_with.contains(&crate::tell::moment(documents.revision)) {
+            self.own_layers(turn, write, before, summary, &state.owner).await?;
+        }
         Ok((state, documents.threshold(&place)))
     }
 

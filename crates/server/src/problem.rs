@@ -16,7 +16,7 @@ pub struct Problem {
     /// What happened here, and what to do.
     pub detail: String,
     /// Each mistake in a document, with its place.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mistakes: Vec<String>,
 }
 
@@ -47,6 +47,9 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if error.is_bad_text() {
+            return Self::bad("a text cannot be kept", "a name or value holds a NUL character");
+        }
         let causes = causes(&error);
         tracing::error!(error = causes, "the database failed");
         if error.is_passing() {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use store::{ImageRow, StoredChange};
 
 use crate::ServerError;
+use crate::documents::reported;
 use crate::judge::{Judged, Summary, judge};
 use crate::memory::{Event, Memory};
 use crate::portfolio::{Portfolio, Turn};
@@ -35,12 +36,18 @@ impl Portfolio {
         let all: Vec<(u32, u32)> = sets.values().flatten().copied().collect();
         self.load_packages(&mut turn, &all).await?;
         let judged = judge_all(&turn, &images, &sets, (self.clock)())?;
+        let digests: Vec<&str> = images.iter().map(|image| image.digest.as_str()).collect();
+        let mut running: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for row in write.running_images(&digests).await? {
+            running.entry(row.image_digest.clone()).or_default().extend(reported(&[row]));
+        }
         let documents = turn.writer.documents.clone();
         let patterns = documents.catalog.image_patterns();
         let (mut rows, mut changes) = (Vec::new(), Vec::new());
         let count = images.len();
         for (image, judged) in images.into_iter().zip(judged) {
             let mut own = Vec::new();
+            let judged = (judged.0, judged.1, running.remove(&image.digest).unwrap_or_default());
             let (state, threshold) = self.conclude(&mut turn, &mut write, &image, &judged, &patterns, &mut own).await?;
             let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
             let mut told = findings_changed(&image, sets, &turn.writer.memory);

@@ -45,9 +45,11 @@ impl Write {
 }
 
 impl Store {
-    /// When the newest document was put in force: whoever has read them since then has all.
+    /// When the newest document was put in force: whoever has read them since then has all. The index is no document.
     pub async fn newest_setting(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT COALESCE(MAX(since_at), 0) FROM setting").fetch_one(&self.pool).await?;
+        let row = sqlx::query("SELECT COALESCE(MAX(since_at), 0) FROM setting WHERE name <> 'index'")
+            .fetch_one(&self.pool)
+            .await?;
         Ok(row.try_get(0)?)
     }
 

@@ -31,6 +31,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a text holds what the database keeps in none (PostgreSQL: a NUL).
+    pub fn is_bad_text(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                matches!(error.code().unwrap_or_default().as_ref(), "22021" | "22P05")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether trying again can help: the database is away, busy, or shutting down.
     pub fn is_passing(&self) -> bool {
         match self {

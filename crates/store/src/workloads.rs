@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use crate::bulk::{ASKED_MAX, places};
 use crate::error::StoreError;
 use crate::{Store, Write};
 
@@ -50,10 +51,23 @@ impl Write {
         sqlx::query(text).bind(environment).fetch_all(&mut *self.tx).await?.iter().map(workload).collect()
     }
 
-    /// The workloads that run an image, as of this write.
-    pub async fn running_image(&mut self, digest: &str) -> Result<Vec<WorkloadRow>, StoreError> {
-        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE image_digest = $1 AND until_at IS NULL ORDER BY name"));
-        sqlx::query(text).bind(digest).fetch_all(&mut *self.tx).await?.iter().map(workload).collect()
+    /// The workloads that run these images, as of this write.
+    pub async fn running_images(&mut self, digests: &[&str]) -> Result<Vec<WorkloadRow>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in digests.chunks(ASKED_MAX) {
+            let text = format!(
+                "{COLUMNS} WHERE until_at IS NULL AND image_digest IN {} ORDER BY environment, name",
+                places(1, chunk.len())
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
+            for digest in chunk {
+                query = query.bind(*digest);
+            }
+            for row in query.fetch_all(&mut *self.tx).await? {
+                found.push(workload(&row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// A workload runs from now on; one of its name that runs otherwise ends.

@@ -32,7 +32,8 @@ pub(super) fn run(dogwatch: &Path, index: &Path, layout: &Path) -> Result<()> {
     let child = serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut server = Stopped(child);
     let mut lines = BufReader::new(server.0.stdout.take().context("no output")?).lines();
-    let Some(url) = lines.next().transpose()?.and_then(|line| Some(line.strip_prefix("listening at ")?.to_owned())) else {
+    let Some(url) = lines.next().transpose()?.and_then(|line| Some(line.strip_prefix("listening at ")?.to_owned()))
+    else {
         bail!("the server does not start; is something else at port 7979?");
     };
     let token = lines.next().transpose()?.unwrap_or_default();
@@ -60,9 +61,8 @@ pub(super) fn run(dogwatch: &Path, index: &Path, layout: &Path) -> Result<()> {
     machine::output(&mut run(&["portfolio", "put", "owner-rules", &file("OWNERS")]))?;
     for environment in ["prod-eu", "test"] {
         let running = IMAGES.iter().filter(|(_, places)| places.contains(&environment));
-        let workloads: Vec<_> = running
-            .map(|(name, _)| json!({ "name": name, "image_name": name, "internet": *name == "shop" }))
-            .collect();
+        let workloads: Vec<_> =
+            running.map(|(name, _)| json!({ "name": name, "image_name": name, "internet": *name == "shop" })).collect();
         let path = demo_data().join(format!("{environment}.json"));
         std::fs::write(&path, serde_json::to_string(&workloads)?)?;
         machine::output(&mut run(&["portfolio", "running", environment, &path.display().to_string()]))?;

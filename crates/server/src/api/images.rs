@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{ImageFilter, ListedImage};
 
-use super::requests::{Listed, json};
+use super::requests::{Listed, cursor_of, json};
 use super::{Answer, Call};
 use crate::problem::Problem;
 use crate::tell::moment;
@@ -447,7 +447,7 @@ pub(super) async fn dependents(call: Call) -> Answer {
     };
     let more = found.images.len() as i64 > count;
     found.images.truncate(count as usize);
-    let next = found.images.last().filter(|_| more).map(|last| hex::encode(last.id.to_string()));
+    let next = found.images.last().filter(|_| more).map(|last| cursor_of(&last.id.to_string()));
     Ok(json(&DependentsAnswer {
         images: found
             .images

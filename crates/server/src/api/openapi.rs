@@ -39,7 +39,8 @@ pub fn document() -> Value {
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
         });
         let in_query = route.query.iter().map(|parameter| {
-            json!({ "name": parameter.name, "in": "query", "description": parameter.doc, "schema": { "type": "string" } })
+            let schema: Value = serde_json::from_str(parameter.schema).unwrap_or_default();
+            json!({ "name": parameter.name, "in": "query", "description": parameter.doc, "schema": schema })
         });
         let answer = (route.answer)(&mut generator);
         let kind = match route.path {

@@ -20,6 +20,8 @@ use crate::problem::Problem;
 const ROWS: i64 = 100;
 /// The most rows of a page.
 const ROWS_MAX: i64 = 1_000;
+/// Characters of a cursor's check.
+const CHECK: usize = 8;
 /// The longest value in a query.
 const VALUE_BYTES_MAX: usize = 2_048;
 
@@ -54,17 +56,35 @@ pub struct Listed<T> {
 pub(super) fn query(text: &str, known: &[Parameter]) -> Result<BTreeMap<String, String>, Problem> {
     let mut query = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        if !known.iter().any(|parameter| parameter.name == name) {
+        let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
             let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
             let detail = format!("`{name}` is not known here; known are: {}", names.join(", "));
             return Err(Problem::bad("unknown parameter", &detail));
-        }
+        };
+        check(parameter, &value)?;
         if value.len() > VALUE_BYTES_MAX || value.contains('\0') {
             return Err(Problem::bad("bad parameter", &format!("`{name}` is too long, or no text")));
         }
-        query.insert(name.into_owned(), value.into_owned());
+        if query.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            return Err(Problem::bad("bad parameter", &format!("`{name}` is given twice")));
+        }
     }
     Ok(query)
+}
+
+/// Refuses what the schema of a parameter does not allow, as far as words go; numbers and moments are read later.
+fn check(parameter: &Parameter, value: &str) -> Result<(), Problem> {
+    let schema: serde_json::Value = serde_json::from_str(parameter.schema).unwrap_or_default();
+    let words: Vec<&str> = match schema["type"].as_str() {
+        Some("boolean") => vec!["true", "false"],
+        _ => schema["enum"].as_array().into_iter().flatten().filter_map(|word| word.as_str()).collect(),
+    };
+    let is_empty_moment = value.is_empty() && schema["type"] != "string";
+    if is_empty_moment || (!words.is_empty() && !words.contains(&value)) {
+        let expected = if words.is_empty() { "not empty".to_owned() } else { words.join(", ") };
+        return Err(Problem::bad("bad parameter", &format!("`{}` is {expected}", parameter.name)));
+    }
+    Ok(())
 }
 
 impl Call {
@@ -122,9 +142,10 @@ impl Call {
 
     /// The cursor: hexadecimal, so that nobody builds on what is in it.
     pub fn cursor(&self) -> Result<String, Problem> {
-        let bytes = hex::decode(self.get("cursor")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        bytes
-            .filter(|text| !text.contains('\0'))
+        let text = self.get("cursor");
+        let bytes = hex::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let own = bytes.filter(|key| text.is_empty() || cursor_of(key.get(CHECK..).unwrap_or_default()) == text);
+        own.map(|key| key.get(CHECK..).unwrap_or_default().to_owned())
             .ok_or_else(|| Problem::bad("bad parameter", "`cursor` is not one that was given out here"))
     }
 
@@ -133,7 +154,7 @@ impl Call {
         let count = self.count()? as usize;
         let more = items.len() > count;
         items.truncate(count);
-        let next = items.last().filter(|_| more).map(|last| hex::encode(key(last)));
+        let next = items.last().filter(|_| more).map(|last| cursor_of(&key(last)));
         let lines = self
             .headers
             .get(header::ACCEPT)
@@ -153,6 +174,12 @@ impl Call {
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body).map_err(|error| Problem::bad("the body cannot be read", &error.to_string()))
     }
+}
+
+/// The cursor for a key: a check before it, so that a made-up one is told from ours before the database sees it.
+pub fn cursor_of(key: &str) -> String {
+    let check = &crate::claim::hex_digest(key.as_bytes())[..CHECK];
+    hex::encode(format!("{check}{key}"))
 }
 
 /// Answers with JSON.

@@ -33,10 +33,10 @@ pub struct CloudEvent {
     /// `application/json`
     pub datacontenttype: &'static str,
     /// The team concerned, where there is one.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: String,
     /// The system concerned, where there is one.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub system: String,
     /// The change.
     pub data: serde_json::Value,
