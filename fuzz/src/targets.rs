@@ -15,6 +15,7 @@ use portfolio::catalog::Catalog;
 use portfolio::owners::{self, OwnerRules, Subject};
 use scan::source::{Mirror, SourceOptions};
 use scan::target::{Pattern, Reference, Target as ScanTarget};
+use server::claim::Claim;
 
 /// Seeds longer than this are cut: mutating them would take longer than parsing.
 const SEED_BYTES_MAX: usize = 512 << 10;
@@ -117,6 +118,15 @@ pub(crate) fn all() -> Vec<Target> {
         }),
         target("catalog", &["catalog/shop.yaml", "catalog/teams.yaml", "catalog/catalog-info.yaml"], &[], catalog),
         target("owner-rules", &["catalog/OWNERS"], &[], owner_rules()),
+        target("claim", &["formats/report.json", "policy/shop-report.json"], &[], |bytes| {
+            for encoding in [None, Some("gzip"), Some("zstd")] {
+                let Ok(claim) = Claim::read(bytes, encoding) else { continue };
+                drop((claim.identity(), claim.packages()));
+                for (layer, _) in claim.by_layer() {
+                    drop(claim.layer(layer, 1));
+                }
+            }
+        }),
         target("thresholds", &[], THRESHOLDS, |bytes| {
             drop(portfolio::threshold::Thresholds::load("t.yaml", &text(bytes)))
         }),

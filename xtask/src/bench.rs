@@ -26,6 +26,9 @@ pub fn image(root: &Path) -> Result<()> {
 
 /// Measures everything and prints it.
 pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
+    if only == Some("portfolio") {
+        return portfolio();
+    }
     let paths = Paths::new(root);
     image::build(&paths)?;
     image::run(Command::new("cargo").args([
@@ -63,6 +66,21 @@ pub fn run(root: &Path, only: Option<&str>) -> Result<()> {
     for (name, part) in parts.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         println!("{name}");
         part(&bench)?;
+    }
+    Ok(())
+}
+
+/// Portfolios of growing size over SQLite, and over the PostgreSQL that `DOGWATCH_BENCH_DATABASE` names, with an empty database; a JSON
+/// object each. It needs no image, and takes minutes, so it is asked for by name.
+fn portfolio() -> Result<()> {
+    image::run(Command::new("cargo").args(["build", "--release", "-p", "dogwatch-server", "--example", "portfolio"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let program = target.join("release/examples/portfolio");
+    for images in ["1000", "10000"] {
+        image::run(Command::new(&program).arg(images))?;
+    }
+    if let Ok(url) = std::env::var("DOGWATCH_BENCH_DATABASE") {
+        image::run(Command::new(&program).args(["10000", &url]))?;
     }
     Ok(())
 }
