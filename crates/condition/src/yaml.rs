@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::diagnostic::Cursor;
 use crate::{Diagnostic, Place, nearest};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
@@ -12,6 +13,12 @@ use serde_saphyr::{Location, Spanned};
 
 /// The largest file that is read: thousands of policies or exceptions.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// So many documents may a file have: one of the largest size has no more, even if each is only as long as a short policy.
+pub const DOCUMENTS_MAX: usize = 10_000;
+/// So many mistakes of a file are reported: nobody reads on, and each holds a part of the file.
+pub const MISTAKES_MAX: usize = 200;
+/// So much of a message is kept; a document's own words in it may be MiB.
+const MESSAGE_CHARS_MAX: usize = 500;
 /// How many nodes a file may expand to, aliases included; a file of the largest size has fewer.
 const NODES_MAX: usize = 1_000_000;
 /// How deep a file may nest; ours need five.
@@ -132,17 +139,24 @@ pub struct Reader<'a> {
     /// The file's text.
     pub source: &'a str,
     errors: Vec<Diagnostic>,
+    /// The first mistake beyond the bound: line, column and width.
+    more_at: Option<(usize, usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of this text.
     pub fn new(file: &'a str, source: &'a str) -> Self {
-        Self { file, source, errors: Vec::new() }
+        Self { file, source, errors: Vec::new(), more_at: None }
     }
 
     /// Whether nothing was wrong so far.
     pub fn is_content(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// Whether more was wrong than is reported, so that looking for more mistakes is of no use.
+    pub fn is_full(&self) -> bool {
+        self.more_at.is_some()
     }
 
     /// The documents of the file; empty ones are left out.
@@ -152,10 +166,21 @@ impl<'a> Reader<'a> {
             self.report("too-large", message, (1, 1, 1), Some("split it into several files".into()));
             return Vec::new();
         }
+        if let Some(line) = self.document_too_many() {
+            let message = format!("the file has more than {DOCUMENTS_MAX} documents");
+            self.report("too-large", message, (line, 1, 3), Some("split it into several files".into()));
+            return Vec::new();
+        }
         let options = serde_saphyr::options! {
             // YAML 1.1 reads a bare `no` or `y` as a boolean; a reason may be any word.
             strict_booleans: true,
-            budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, max_nodes: NODES_MAX, max_aliases: 1_000 },
+            budget: serde_saphyr::budget! {
+                max_depth: DEPTH_MAX,
+                max_nodes: NODES_MAX,
+                max_aliases: 1_000,
+                // A document before the first separator comes on top.
+                max_documents: DOCUMENTS_MAX + 1,
+            },
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
         };
         match serde_saphyr::from_multiple_with_options::<Node>(self.source, options) {
@@ -173,9 +198,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What was wrong, in the order of the file.
+    /// The line that begins one document too many.
+    fn document_too_many(&self) -> Option<usize> {
+        let separates =
+            |line: &str| line.strip_prefix("---").is_some_and(|rest| !rest.starts_with(|c| !" \t".contains(c)));
+        let separators = (1..).zip(self.source.lines()).filter(|(_, line)| separates(line));
+        separators.map(|(line, _)| line).nth(DOCUMENTS_MAX)
+    }
+
+    /// What was wrong, in the order of the file; at most [`MISTAKES_MAX`], and one that says so at the end.
     pub fn into_errors(mut self) -> Vec<Diagnostic> {
         self.errors.sort_by_key(|error| (error.place.line, error.place.column));
+        let mut cursor = Cursor::new(self.source);
+        self.errors.iter_mut().for_each(|error| cursor.show(&mut error.place));
+        if let Some((line, column, width)) = self.more_at {
+            let message = format!("there are more mistakes; {MISTAKES_MAX} are shown");
+            let place = Place::new(self.file, self.source, line, column, width);
+            let remedy = Some("correct these first".to_owned());
+            self.errors.push(Diagnostic { code: "too-many-mistakes", message, place, remedy });
+        }
         self.errors
     }
 
@@ -187,8 +228,15 @@ impl<'a> Reader<'a> {
         at: (usize, usize, usize),
         remedy: Option<String>,
     ) {
-        let place = Place::new(self.file, self.source, at.0, at.1, at.2);
-        self.errors.push(Diagnostic { code, message: message.into(), place, remedy });
+        if self.errors.len() == MISTAKES_MAX {
+            self.more_at.get_or_insert(at);
+            return;
+        }
+        let (file, (line, column, width)) = (self.file.to_owned(), at);
+        // The text is added when all mistakes are known.
+        let place = Place { file, line, column, width, text: String::new(), skipped: 0 };
+        let remedy = remedy.map(short);
+        self.errors.push(Diagnostic { code, message: short(message.into()), place, remedy });
     }
 
     /// Notes an error at a node.
@@ -206,6 +254,10 @@ impl<'a> Reader<'a> {
         };
         for (key, _) in entries {
             let name = key.text().unwrap_or_default();
+            // What is wrong beyond the bound is not explained: comparing names costs time.
+            if !known.contains(&name) && self.is_full() {
+                break;
+            }
             if !known.contains(&name) {
                 let remedy = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -264,7 +316,7 @@ impl<'a> Reader<'a> {
     pub fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = node.text().unwrap_or_default();
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
+        if found.is_none() && !self.is_full() {
             let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let remedy = match nearest(text, all.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -273,6 +325,14 @@ impl<'a> Reader<'a> {
             self.reject(node, "unknown-value", format!("`{text}` is no value of `{key}`"), &remedy);
         }
         found
+    }
+}
+
+/// The text, cut where it is long.
+fn short(text: String) -> String {
+    match text.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -299,7 +359,7 @@ impl<'n> Fields<'n> {
 pub fn place_of(source: &str, node: &Node, offset: usize) -> (usize, usize) {
     let start = (node.line, node.column);
     let Some(text) = node.text() else { return start };
-    let mut rest = characters(source).skip_while(|(_, at)| *at < start).peekable();
+    let mut rest = characters(source, node.line).skip_while(|(_, at)| *at < start).peekable();
     match rest.peek() {
         Some(('|' | '>', _)) => while rest.next_if(|(_, at)| at.0 == node.line).is_some() {},
         Some(('"' | '\'', _)) => drop(rest.next()),
@@ -325,10 +385,11 @@ pub fn place_of(source: &str, node: &Node, offset: usize) -> (usize, usize) {
     (last.0, last.1 + 1)
 }
 
-/// The characters of a file with their lines and columns.
-fn characters(source: &str) -> impl Iterator<Item = (char, (usize, usize))> {
+/// The characters of a file from a line on, with their lines and columns.
+fn characters(source: &str, first: usize) -> impl Iterator<Item = (char, (usize, usize))> {
     source
         .lines()
         .enumerate()
+        .skip(first.saturating_sub(1))
         .flat_map(|(line, text)| text.chars().enumerate().map(move |(column, c)| (c, (line + 1, column + 1))))
 }

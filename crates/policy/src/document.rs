@@ -71,6 +71,9 @@ pub(crate) fn read(file: &str, text: &str, policies: &mut Vec<Policy>, errors: &
         );
     }
     for (index, document) in documents.iter().enumerate() {
+        if reader.is_full() {
+            break;
+        }
         let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
         let Some(fields) = reader.fields(document, "a policy", &names) else { continue };
         check_version(&mut reader, &fields, index == 0);

@@ -17,6 +17,9 @@ const ACCEPTED_KEYS: &[&str] = &["severity", "score", "epss", "kev"];
 pub(super) fn read(file: &str, text: &str, exceptions: &mut Vec<Exception>, errors: &mut Vec<Diagnostic>) {
     let mut reader = Reader::new(file, text);
     for (index, document) in reader.documents().iter().enumerate() {
+        if reader.is_full() {
+            break;
+        }
         let Some(fields) = reader.fields(document, "an exception", KEYS) else { continue };
         check_version(&mut reader, &fields, index == 0);
         let Some(exception) = exception(&mut reader, &fields) else { continue };

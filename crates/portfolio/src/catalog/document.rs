@@ -15,11 +15,6 @@ use super::{
 const API_VERSIONS: &[&str] = &["backstage.io/v1alpha1", "backstage.io/v1beta1"];
 /// The kinds that are read.
 const KINDS: &[&str] = &["Component", "Domain", "Group", "Resource", "System", "User"];
-/// So many documents may a file have: the YAML reader takes 1,024.
-const DOCUMENTS_MAX: usize = 1_000;
-/// After so many documents with mistakes the rest of a file is not read: nobody reads on, and showing a place costs time.
-const REJECTED_MAX: usize = 200;
-
 /// So many keys may a mapping have whose keys are looked up; looking up is quadratic, and Backstage's have ten.
 const KEYS_MAX: usize = 500;
 
@@ -64,21 +59,10 @@ impl Loaded {
     /// Reads one file.
     pub(super) fn read(&mut self, file: usize, name: &str, text: &str) {
         let mut reader = Reader::new(name, text);
-        let mut separators = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with("---"));
-        if let Some((line, _)) = separators.nth(DOCUMENTS_MAX) {
-            let message = format!("the file has more than {DOCUMENTS_MAX} entities");
-            reader.report("too-large", message, (line, 1, 3), Some("split it into several files".into()));
-            self.errors.extend(reader.into_errors());
-            return;
-        }
-        let documents = reader.documents();
-        let mut rejected = 0;
-        for document in &documents {
-            let mut entity = EntityReader { reader: &mut reader, loaded: self, file, place: document };
-            rejected += usize::from(entity.read().is_none());
-            if rejected == REJECTED_MAX {
-                let at = (document.line, document.column, 1);
-                reader.report("too-many-mistakes", "the rest of the file was not read", at, None);
+        for document in &reader.documents() {
+            EntityReader { reader: &mut reader, loaded: self, file, place: document }.read();
+            // The rest of the file is not read: finding mistakes that are not shown costs time.
+            if reader.is_full() {
                 break;
             }
         }

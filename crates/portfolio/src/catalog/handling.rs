@@ -167,6 +167,10 @@ fn patterns(reader: &mut Reader<'_>, value: &Node) -> Vec<String> {
     let text = value.text().unwrap_or_default();
     for pattern in &patterns {
         let Some(problem) = image::pattern_problem(pattern) else { continue };
+        // Finding the place walks through the value.
+        if reader.is_full() {
+            break;
+        }
         let offset = text.find(pattern.as_str()).map_or(0, |byte| text[..byte].chars().count());
         let (line, column) = place_of(reader.source, value, offset);
         let remedy = "name the repository: `registry.example/shop/api`, `registry.example/shop/*`".to_owned();

@@ -341,7 +341,7 @@ fn a_long_chain_of_groups_is_walked_without_recursion() {
     let all = chain("children: []").concat();
     assert_eq!(
         load(&[all]).unwrap_err()[0].to_string().lines().next(),
-        Some("error[too-large]: the file has more than 1000 entities")
+        Some("error[too-large]: the file has more than 10000 documents")
     );
 }
 
