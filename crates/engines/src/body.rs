@@ -47,7 +47,7 @@ impl Read for EngineBody {
 }
 
 /// The client names an address in its errors that nobody typed.
-fn plain(error: &io::Error) -> io::Error {
+pub(crate) fn plain(error: &io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
     match inner {
         Some(inner) if inner.is_timeout() => io::Error::new(io::ErrorKind::TimedOut, "the engine stopped sending"),

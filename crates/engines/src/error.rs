@@ -56,6 +56,14 @@ pub enum EngineError {
         /// What was asked for.
         what: String,
     },
+    /// It is another sort of engine.
+    #[error("{engine} is not asked for {what}")]
+    NotAsked {
+        /// The engine.
+        engine: EngineKind,
+        /// What was wanted.
+        what: String,
+    },
     /// It knows the image and has thrown a part of it away.
     #[error("{engine} does not keep {what}")]
     NoContent {

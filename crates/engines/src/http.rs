@@ -85,6 +85,13 @@ impl Engine {
         Ok(EngineBody::new(self.get(path, query, what, SAVE_PATIENCE)?))
     }
 
+    /// The answer at a path that begins soon and then may be silent. Each time a read waits for too long it ends with
+    /// [`std::io::ErrorKind::TimedOut`], and can be repeated.
+    pub(crate) fn watch(&self, path: &str, query: &str, what: &str) -> Result<Response, EngineError> {
+        // Without a bound of the request's own, which would be for all of the answer, the client's is for each wait.
+        self.sent(self.client.get(format!("http://localhost{path}{query}")), what, PATIENCE)
+    }
+
     fn get(&self, path: &str, query: &str, what: &str, patience: Duration) -> Result<Response, EngineError> {
         // A name such as `../version` would ask another question than the one that was meant.
         if path.split('/').any(|part| matches!(part, "." | "..")) {
@@ -92,7 +99,7 @@ impl Engine {
         }
         // The host is only there because HTTP wants one.
         let url = format!("http://localhost{}{query}", utf8_percent_encode(path, IN_PATH));
-        self.sent(self.client.get(url), what, patience)
+        self.sent(self.client.get(url).timeout(patience), what, patience)
     }
 
     /// Sends one gRPC request. Only an answer of HTTP's success is `Ok`; gRPC has a status of its own.
@@ -105,12 +112,14 @@ impl Engine {
     ) -> Result<Response, EngineError> {
         let request = self.client.post(format!("http://localhost/{method}")).body(message);
         let request = request.header("content-type", "application/grpc").header("te", "trailers");
-        self.sent(request.header("containerd-namespace", namespace), what, self.patience)
+        let request = request.header("containerd-namespace", namespace).timeout(self.patience);
+        self.sent(request, what, self.patience)
     }
 
+    /// Sends a request that gives up after `patience`.
     fn sent(&self, request: RequestBuilder, what: &str, patience: Duration) -> Result<Response, EngineError> {
         let (engine, what) = (self.kind, what.to_owned());
-        let response = request.timeout(patience).send().map_err(|error| match error.is_timeout() {
+        let response = request.send().map_err(|error| match error.is_timeout() {
             true => EngineError::Stalled { engine, socket: self.socket.clone(), secs: patience.as_secs() },
             false => EngineError::Connection { engine, socket: self.socket.clone(), source: error.without_url() },
         })?;
@@ -143,6 +152,7 @@ fn client(kind: EngineKind, socket: PathBuf) -> Client {
     builder
         .unix_socket(socket)
         .tls_backend_preconfigured(tls)
+        .timeout(PATIENCE)
         .no_proxy()
         .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

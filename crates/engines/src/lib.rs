@@ -4,6 +4,8 @@
 //! containerd by gRPC. What an engine says is a stranger's word until it is checked: every answer has a bound, and whoever
 //! reads an image checks its digests (`scan::source`).
 //!
+//! Who watches containers takes [`Engine::containers`], then [`Engine::events`] since the moment before.
+//!
 //! Everything is blocking, as in the rest of the pipeline. Nothing is ever changed in an engine.
 
 mod sockets;
@@ -11,6 +13,8 @@ mod http;
 mod body;
 mod image;
 mod container;
+mod running;
+mod events;
 mod grpc;
 mod containerd;
 mod error;
@@ -19,8 +23,10 @@ pub use body::EngineBody;
 pub use container::{EngineContainer, Mount, Overlay};
 pub use containerd::{Content, ContentReader};
 pub use error::EngineError;
+pub use events::{ContainerAction, ContainerEvent, ContainerEvents};
 pub use http::Engine;
 pub use image::{EngineImage, ImageFormat};
+pub use running::{PublishedPort, RunningContainer};
 
 use std::fmt;
 
@@ -60,5 +66,9 @@ impl fmt::Display for EngineKind {
 /// Whether some bytes are what an engine says about an image or a container, or a message of containerd's. For those who
 /// try strange ones.
 pub fn understands(bytes: &[u8]) -> bool {
-    image::understands(bytes) || container::understands(bytes) || containerd::understands(bytes)
+    image::understands(bytes)
+        || container::understands(bytes)
+        || running::understands(bytes)
+        || events::understands(bytes)
+        || containerd::understands(bytes)
 }
