@@ -64,6 +64,8 @@ pub(crate) enum Command {
     /// Asks a server what there is, who owns it and who stands on it.
     #[command(subcommand)]
     Portfolio(portfolio::PortfolioCommand),
+    /// Tells a server what an engine on this machine runs, as it happens, and what is in the images.
+    Watch(WatchArguments),
     /// Exports and verifies a server's audit log.
     #[command(subcommand)]
     AuditLog(portfolio::AuditLogCommand),
@@ -97,6 +99,25 @@ pub(crate) enum CacheCommand {
 pub(crate) enum ConfigCommand {
     /// Prints every setting, its value and who set it.
     Show,
+}
+
+/// What to watch, and whom to tell.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    /// The engine.
+    #[arg(value_enum)]
+    pub(crate) engine: portfolio::WatchedEngine,
+    /// What the server calls this place: `prod-eu`, `test`.
+    #[arg(long, value_name = "NAME", env = "DOGWATCH_ENVIRONMENT")]
+    pub(crate) environment: String,
+    /// The server. The token is in the variable DOGWATCH_TOKEN, or in `--token-file`.
+    #[arg(long, value_name = "URL", env = "DOGWATCH_SERVER", default_value = "http://127.0.0.1:7979")]
+    pub(crate) server: String,
+    /// A file that holds the token.
+    #[arg(long, value_name = "FILE", env = "DOGWATCH_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
 }
 
 /// How to get at what is scanned.

@@ -17,6 +17,7 @@ pub(crate) mod share;
 pub(crate) mod status;
 mod targets;
 pub(crate) mod update;
+pub(crate) mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -59,6 +59,7 @@ fn run(cli: Cli) -> Result<u8, console::Failure> {
         Command::Bases(command) => commands::bases::run(command),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Portfolio(command) => commands::portfolio::run(command),
+        Command::Watch(arguments) => commands::watch::run(arguments),
         Command::AuditLog(command) => commands::portfolio::audit_log(command),
         Command::Cache(command) => commands::cache::run(command),
         Command::Config(ConfigCommand::Show) => commands::config::show(cli.config.as_deref()),

@@ -290,6 +290,11 @@ impl Portfolio {
             turn.writer.memory.postings.remove_image(known, sets);
         }
         let id = write.put_image(&image, known).await?;
+        // It may run already.
+        if !image.image_id.is_empty() && image.image_id != image.digest {
+            write.adopt_workloads(&image.image_id, &image.digest).await?;
+        }
+        write.count_running(&image.digest).await?;
         let sets: Vec<u32> = image.layers.iter().map(|layer| layer.set).collect();
         turn.writer.memory.add_image(id, &sets);
         Ok(id)

@@ -100,6 +100,16 @@ impl Write {
         Ok(())
     }
 
+    /// Workloads that name an image by its configuration name it by what it is known under from now on.
+    pub async fn adopt_workloads(&mut self, image_id: &str, digest: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE workload SET image_digest = $1 WHERE image_digest = $2 AND until_at IS NULL")
+            .bind(digest)
+            .bind(image_id)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     /// Counts again how many workloads run an image; returns its number when it is known.
     pub async fn count_running(&mut self, digest: &str) -> Result<Option<u32>, StoreError> {
         let row = sqlx::query(

@@ -195,3 +195,21 @@ pub(crate) enum AuditLogCommand {
         file: PathBuf,
     },
 }
+
+/// An engine that can be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchedEngine {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+}
+
+impl From<WatchedEngine> for engines::EngineKind {
+    fn from(engine: WatchedEngine) -> Self {
+        match engine {
+            WatchedEngine::Docker => Self::Docker,
+            WatchedEngine::Podman => Self::Podman,
+        }
+    }
+}
