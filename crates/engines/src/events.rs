@@ -65,7 +65,7 @@ pub enum ContainerAction {
     Destroy,
     /// It was given another name.
     Rename {
-        /// The one it had.
+        /// The one it had; empty where the engine does not say, as Podman.
         from: String,
     },
 }

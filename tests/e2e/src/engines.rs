@@ -61,8 +61,12 @@ impl Engine {
         let directory = directory();
         let path = |name: &str| directory.path().join(name).display().to_string();
         // Without the right to raise limits the container gets lower ones than Podman wishes.
-        let config = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
-            [engine]\ncgroup_manager = \"cgroupfs\"\nruntime = \"runc\"\nevents_logger = \"none\"\n";
+        let config = format!(
+            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
+            [engine]\ncgroup_manager = \"cgroupfs\"\nruntime = \"runc\"\nevents_logger = \"file\"\n\
+            events_logfile_path = \"{}\"\n",
+            path("events")
+        );
         fs::write(path("containers.conf"), config).expect("a configuration file");
         let arguments = ["--root".into(), path("data"), "--runroot".into(), path("run")].to_vec();
         let mut daemon = Command::new(find("podman"));
