@@ -78,6 +78,11 @@ impl Watch {
                 self.tell("POST", &json!([{ "stopped": event.name }]))?;
             }
             ContainerAction::Rename { from } => {
+                // Podman does not say what it was called, so all that runs is told anew.
+                if from.is_empty() {
+                    let running: Vec<Value> = engine.containers()?.iter().map(workload).collect();
+                    return self.tell("PUT", &Value::from(running));
+                }
                 let mut changes = vec![json!({ "stopped": from })];
                 changes.extend(engine.running(&event.id)?.map(|container| json!({ "started": workload(&container) })));
                 self.tell("POST", &Value::from(changes))?;
