@@ -24,6 +24,11 @@ pub(crate) const DOCUMENTS: &[&str] = &["catalog", "owner-rules", "policies", "e
 /// Files with their names, as a document is stored.
 pub(crate) type Files = Vec<(String, String)>;
 
+/// A document as it is stored.
+pub(crate) fn read_files(body: &str) -> Result<Files, ServerError> {
+    serde_json::from_str(body).map_err(|source| ServerError::Stored { what: "document", source })
+}
+
 fn borrowed(files: &Files) -> impl Iterator<Item = (&str, &str)> {
     files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
 }
@@ -56,8 +61,7 @@ impl Documents {
         let mut files: BTreeMap<&str, Files> = BTreeMap::new();
         for name in DOCUMENTS {
             if let Some(setting) = store.setting(name, i64::MAX).await? {
-                let read = serde_json::from_str(&setting.body);
-                files.insert(name, read.map_err(|source| ServerError::Stored { what: "document", source })?);
+                files.insert(name, read_files(&setting.body)?);
             }
         }
         let revision = store.newest_setting().await?;

@@ -41,6 +41,11 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// As it is stored.
+    pub(crate) fn read(text: &str) -> Result<Self, ServerError> {
+        serde_json::from_str(text).map_err(|source| ServerError::Stored { what: "image summary", source })
+    }
+
     /// Of a claim.
     pub(crate) fn of(claim: &Claim) -> Self {
         let distro = claim.inventory.distro.clone();

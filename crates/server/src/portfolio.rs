@@ -138,10 +138,7 @@ impl Portfolio {
     /// Takes in a claim, and judges what it is about.
     pub async fn ingest(&self, mut claim: Claim, actor: &str, seen: SeenAt) -> Result<Ingested, ServerError> {
         let (mut turn, mut write) = self.begin().await?;
-        let knowledge = turn.writer.knowledge.clone();
-        claim.inventory =
-            assessment::subject::with_named_digests(&claim.artifact, &claim.inventory, &knowledge.advisories())?
-                .into_owned();
+        turn.add_named_digests(&mut claim)?;
         let (digest, inventory_digest) = (claim.identity(), claim.inventory_digest());
         let known = write.known(&digest).await?;
         let same = known.as_ref().is_some_and(|known| known.inventory_digest == inventory_digest);
@@ -199,7 +196,7 @@ impl Portfolio {
         let owner = state.owner.clone();
         let changes: Vec<StoredChange> = changes.into_iter().map(|(id, change)| stored(id, &owner, &change)).collect();
         write.changes(&changes).await?;
-        turn.commit(write, !changes.is_empty(), &self.store).await?;
+        turn.commit(write).await?;
         Ok(Ingested {
             image: digest,
             new: known.is_none(),
@@ -311,8 +308,7 @@ impl Portfolio {
         let sets: Vec<(u32, u32)> =
             write.sets_of(&[id]).await?.into_iter().map(|(_, position, set)| (position, set)).collect();
         self.load_packages(turn, &sets).await?;
-        let summary: Summary =
-            serde_json::from_str(summary).map_err(|source| ServerError::Stored { what: "image summary", source })?;
+        let summary = Summary::read(summary)?;
         let judged = judge(&summary, &sets, &turn.writer.memory, &turn.writer.knowledge, (self.clock)())?;
         Ok((summary, judged))
     }
@@ -463,8 +459,7 @@ impl Portfolio {
         let documents = self.documents().await?;
         let running = reported(&self.store.workloads_of(&image.digest).await?);
         let summary = self.store.summary(image.id).await?;
-        let summary: Summary =
-            serde_json::from_str(&summary).map_err(|source| ServerError::Stored { what: "image summary", source })?;
+        let summary = Summary::read(&summary)?;
         let place = documents.place(&summary.artifact, &image.state.owner, &running);
         Ok(move |finding: &model::finding::Finding| place.weigh(finding))
     }
@@ -529,19 +524,22 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Makes the write last, and lets go. Dropped instead, what is at hand is read again by the next.
-    pub(crate) async fn commit(mut self, write: Write, tells: bool, store: &Store) -> Result<(), ServerError> {
-        write.commit().await?;
-        *self.guard = Some(self.writer);
-        if tells {
-            let newest = store.newest_change().await?;
-            self.told.send_replace(newest);
-        }
+    /// Adds the image and those of its layers that advisories in force name by a digest.
+    pub(crate) fn add_named_digests(&self, claim: &mut Claim) -> Result<(), ServerError> {
+        let advisories = self.writer.knowledge.advisories();
+        let named = assessment::subject::with_named_digests(&claim.artifact, &claim.inventory, &advisories)?;
+        claim.inventory = named.into_owned();
         Ok(())
     }
-}
 
-impl Turn<'_> {
+    /// Makes the write last, and lets go. Dropped instead, what is at hand is read again by the next.
+    pub(crate) async fn commit(mut self, write: Write) -> Result<(), ServerError> {
+        let newest = write.commit().await?;
+        *self.guard = Some(self.writer);
+        self.told.send_if_modified(|told| std::mem::replace(told, newest) != newest);
+        Ok(())
+    }
+
     /// Lets go without having written anything.
     pub(crate) fn keep(mut self) {
         *self.guard = Some(self.writer);

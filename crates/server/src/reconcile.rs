@@ -61,7 +61,7 @@ impl Portfolio {
         write.judged(&rows).await?;
         let changes: Vec<StoredChange> = changes;
         write.changes(&changes).await?;
-        turn.commit(write, !changes.is_empty(), &self.store).await?;
+        turn.commit(write).await?;
         Ok(count)
     }
 
@@ -96,8 +96,7 @@ fn judge_all(
     images
         .par_iter()
         .map(|image| {
-            let summary: Summary = serde_json::from_str(&image.summary)
-                .map_err(|source| ServerError::Stored { what: "image summary", source })?;
+            let summary = Summary::read(&image.summary)?;
             let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
             let judged = judge(&summary, sets, memory, knowledge, now)?;
             Ok((summary, judged))

@@ -9,7 +9,7 @@ use portfolio::change::Change;
 use store::{FindingUpdate, Write};
 
 use crate::ServerError;
-use crate::documents::{DOCUMENTS, Documents, Files};
+use crate::documents::{DOCUMENTS, Documents, Files, read_files};
 use crate::knowledge::Knowledge;
 use crate::memory::Event;
 use crate::portfolio::{Portfolio, Turn, nobody, read_matched};
@@ -79,7 +79,7 @@ impl Portfolio {
         let images = self.rematch(&mut turn, &mut write, packages, "advisories").await?;
         write.set(INDEX, &digest, actor).await?;
         self.tell(&mut write, "advisories", &before, &digest, images).await?;
-        turn.commit(write, true, &self.store).await?;
+        turn.commit(write).await?;
         self.indexes.keep_only(&[before, digest]);
         Ok(Some(images))
     }
@@ -89,7 +89,7 @@ impl Portfolio {
         let (mut turn, mut write) = self.begin().await?;
         let packages = self.store.all_packages().await?.into_iter().collect();
         let images = self.rematch(&mut turn, &mut write, packages, because).await?;
-        turn.commit(write, false, &self.store).await?;
+        turn.commit(write).await?;
         Ok(images)
     }
 
@@ -176,23 +176,31 @@ impl Portfolio {
 
     /// Publishes a private advisory in place of one of the same id, or withdraws it.
     pub async fn put_advisory(&self, id: &str, record: Option<String>, actor: &str) -> Result<u64, Problem> {
-        let setting = self.store.setting("advisories", i64::MAX).await?;
-        let mut files: Files = match setting {
-            Some(setting) => serde_json::from_str(&setting.body)
-                .map_err(|source| ServerError::Stored { what: "document", source })?,
-            None => Files::new(),
+        let change = |mut files: Files| {
+            let count = files.len();
+            files.retain(|(name, _)| name != id);
+            if record.is_none() && files.len() == count {
+                return Err(Problem::missing("advisory of that id"));
+            }
+            files.extend(record.map(|text| (id.to_owned(), text)));
+            Ok(files)
         };
-        let count = files.len();
-        files.retain(|(name, _)| name != id);
-        if record.is_none() && files.len() == count {
-            return Err(Problem::missing("advisory of that id"));
-        }
-        files.extend(record.map(|text| (id.to_owned(), text)));
-        self.put_document("advisories", files, actor).await
+        self.change_document("advisories", change, actor).await
     }
 
     /// Puts a document in force: all its files, in place of those before. Nothing changes when it has mistakes.
     pub async fn put_document(&self, name: &str, files: Vec<(String, String)>, actor: &str) -> Result<u64, Problem> {
+        self.change_document(name, |_| Ok(files), actor).await
+    }
+
+    /// Puts in force what `change` makes of a document's files, as they are when this write begins: two who change one document
+    /// at once both have their way.
+    async fn change_document(
+        &self,
+        name: &str,
+        change: impl FnOnce(Files) -> Result<Files, Problem>,
+        actor: &str,
+    ) -> Result<u64, Problem> {
         let Some(name) = DOCUMENTS.iter().find(|known| **known == name) else {
             return Err(Problem::missing("document of that name"));
         };
@@ -200,12 +208,12 @@ impl Portfolio {
         let mut all: BTreeMap<&str, Files> = BTreeMap::new();
         for other in DOCUMENTS {
             if let Some(setting) = write.setting(other).await? {
-                let stored = serde_json::from_str(&setting.body)
-                    .map_err(|source| ServerError::Stored { what: "document", source })?;
-                all.insert(other, stored);
+                all.insert(other, read_files(&setting.body)?);
             }
         }
-        let before = all.insert(name, files.clone()).unwrap_or_default();
+        let before = all.get(name).cloned().unwrap_or_default();
+        let files = change(before.clone())?;
+        all.insert(name, files.clone());
         let documents = Documents::read(&all, write.at)
             .map_err(|(name, mistakes)| Problem::mistakes(&format!("the {name} cannot be put in force"), &mistakes))?;
         if before == files {
@@ -222,7 +230,7 @@ impl Portfolio {
             documents: write.at,
             ..turn.writer.knowledge.clone()
         };
-        turn.writer.documents = std::sync::Arc::new(documents);
+        turn.writer.documents = Arc::new(documents);
         let images = match *name {
             "advisories" => self.own_advisories(&mut turn, &mut write, &before, &files).await?,
             _ => write.all_fall_behind(name).await?,
@@ -232,7 +240,7 @@ impl Portfolio {
         write
             .audit(actor, "document.put", name, &format!("{{\"files\":{}}}", files.len()), crate::claim::hex_digest)
             .await?;
-        turn.commit(write, true, &self.store).await?;
+        turn.commit(write).await?;
         Ok(images)
     }
 
@@ -280,10 +288,7 @@ impl Portfolio {
         };
         // What was added for an advisory before is not inside.
         claim.inventory.packages.retain(|package| package.kind.as_str() != "oci");
-        let knowledge = turn.writer.knowledge.clone();
-        claim.inventory =
-            assessment::subject::with_named_digests(&claim.artifact, &claim.inventory, &knowledge.advisories())?
-                .into_owned();
+        turn.add_named_digests(&mut claim)?;
         let id = self
             .put(turn, write, &claim, &known.inventory_digest, crate::portfolio::SeenAt::Registry, Some(known.id))
             .await?;

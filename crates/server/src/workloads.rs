@@ -147,7 +147,7 @@ impl Portfolio {
             })
             .collect();
         write.changes(&rows).await?;
-        turn.commit(write, !rows.is_empty(), &self.store).await?;
+        turn.commit(write).await?;
         Ok((started, stopped))
     }
 }

@@ -455,27 +455,37 @@ impl Write {
     }
 }
 
+impl ImageState {
+    /// From `outcome, violations, findings, critical, high, risk, judged_with`, the first at a place in the row. Nobody's.
+    pub(crate) fn read(row: &AnyRow, at: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            outcome: row.try_get(at)?,
+            violations: row.try_get(at + 1)?,
+            findings: row.try_get(at + 2)?,
+            critical: row.try_get(at + 3)?,
+            high: row.try_get(at + 4)?,
+            risk: row.try_get(at + 5)?,
+            judged_with: row.try_get(at + 6)?,
+            owner: Ownership::default(),
+        })
+    }
+}
+
+impl Ownership {
+    /// From `team, system, component`, the first at a place in the row.
+    pub(crate) fn read(row: &AnyRow, at: usize) -> Result<Self, StoreError> {
+        let (team, system, component) = (row.try_get(at)?, row.try_get(at + 1)?, row.try_get(at + 2)?);
+        Ok(Self { team, system, component, how: String::new() })
+    }
+}
+
 fn image(row: &AnyRow) -> Result<ImageRow, StoreError> {
     Ok(ImageRow {
         id: number(row.try_get(0)?),
         digest: row.try_get(1)?,
         name: row.try_get(2)?,
         summary: row.try_get(3)?,
-        state: ImageState {
-            outcome: row.try_get(4)?,
-            violations: row.try_get(5)?,
-            findings: row.try_get(6)?,
-            critical: row.try_get(7)?,
-            high: row.try_get(8)?,
-            risk: row.try_get(9)?,
-            judged_with: row.try_get(10)?,
-            owner: Ownership {
-                team: row.try_get(11)?,
-                system: row.try_get(12)?,
-                component: row.try_get(13)?,
-                how: String::new(),
-            },
-        },
+        state: ImageState { owner: Ownership::read(row, 11)?, ..ImageState::read(row, 4)? },
         judged_at: row.try_get(14)?,
         base: row.try_get(15)?,
     })
@@ -580,20 +590,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                Ok(VerdictRow {
-                    since: row.try_get(0)?,
-                    until: row.try_get(1)?,
-                    state: ImageState {
-                        outcome: row.try_get(2)?,
-                        violations: row.try_get(3)?,
-                        findings: row.try_get(4)?,
-                        critical: row.try_get(5)?,
-                        high: row.try_get(6)?,
-                        risk: row.try_get(7)?,
-                        judged_with: row.try_get(8)?,
-                        owner: Ownership::default(),
-                    },
-                })
+                Ok(VerdictRow { since: row.try_get(0)?, until: row.try_get(1)?, state: ImageState::read(row, 2)? })
             })
             .collect()
     }

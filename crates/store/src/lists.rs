@@ -163,21 +163,7 @@ fn listed(row: &AnyRow) -> Result<ListedImage, StoreError> {
         first_at: row.try_get(5)?,
         first_stage: row.try_get(6)?,
         running: row.try_get(7)?,
-        state: ImageState {
-            outcome: row.try_get(8)?,
-            violations: row.try_get(9)?,
-            findings: row.try_get(10)?,
-            critical: row.try_get(11)?,
-            high: row.try_get(12)?,
-            risk: row.try_get(13)?,
-            judged_with: row.try_get(14)?,
-            owner: Ownership {
-                team: row.try_get(15)?,
-                system: row.try_get(16)?,
-                component: row.try_get(17)?,
-                how: String::new(),
-            },
-        },
+        state: ImageState { owner: Ownership::read(row, 15)?, ..ImageState::read(row, 8)? },
         judged_at: row.try_get(18)?,
     })
 }
@@ -416,15 +402,7 @@ impl Store {
         .bind(at)
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| {
-            Ok(Ownership {
-                team: row.try_get(0)?,
-                system: row.try_get(1)?,
-                component: row.try_get(2)?,
-                how: row.try_get(3)?,
-            })
-        })
-        .transpose()
+        row.map(|row| Ok(Ownership { how: row.try_get(3)?, ..Ownership::read(&row, 0)? })).transpose()
     }
 }
 

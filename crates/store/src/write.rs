@@ -83,8 +83,8 @@ impl Store {
 }
 
 impl Write {
-    /// Makes it last. Afterwards everybody sees it.
-    pub async fn commit(mut self) -> Result<(), StoreError> {
+    /// Makes it last; afterwards everybody sees it. Returns the newest place in the change feed.
+    pub async fn commit(mut self) -> Result<i64, StoreError> {
         let Counters { package, package_set, layer, image, change, audit } = self.counters;
         sqlx::query(
             "UPDATE clock SET package = $1, package_set = $2, layer = $3, image = $4, change = $5, audit = $6
@@ -99,6 +99,6 @@ impl Write {
         .execute(&mut *self.tx)
         .await?;
         self.tx.commit().await?;
-        Ok(())
+        Ok(change)
     }
 }

@@ -42,8 +42,7 @@ pub(super) async fn get(call: Call) -> Answer {
         false => None,
     };
     let setting = setting.ok_or_else(|| Problem::missing("such document"))?;
-    let files = serde_json::from_str(&setting.body)
-        .map_err(|source| crate::ServerError::Stored { what: "document", source })?;
+    let files = crate::documents::read_files(&setting.body)?;
     Ok(json(&Document { files, since: moment(setting.since), actor: setting.actor }))
 }
 
