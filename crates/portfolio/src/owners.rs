@@ -92,7 +92,7 @@ impl OwnerRules {
     }
 
     /// The same for many subjects: the patterns of [`Catalog::image_patterns`] are made once.
-    pub fn owners_with(&self, subject: &Subject, catalog: &Catalog, patterns: &ImagePatterns<'_>) -> Vec<Ownership> {
+    pub fn owners_with(&self, subject: &Subject, catalog: &Catalog, patterns: &ImagePatterns) -> Vec<Ownership> {
         if let Some(rule) = self.rule_for(subject) {
             let how = How::Stated { file: self.file.clone(), line: rule.line };
             return rule.owners.iter().map(|team| Ownership { team: team.clone(), how: how.clone() }).collect();

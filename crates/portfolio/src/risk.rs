@@ -23,6 +23,8 @@
 //!
 //! **Never:** whether a fix exists. It decides what to do, not how bad it is.
 
+use std::borrow::Cow;
+
 use model::finding::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,17 +118,20 @@ pub struct Risk {
     pub factors: Vec<Factor>,
 }
 
+/// Most are fixed words, and a portfolio is weighed as a whole.
+type Text = Cow<'static, str>;
+
 /// One factor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Factor {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// What it is here.
-    pub value: String,
+    pub value: Text,
     /// What it does to the score.
     pub effect: Effect,
     /// Why.
-    pub because: String,
+    pub because: Text,
 }
 
 /// What a factor does to the score.
@@ -164,8 +169,8 @@ pub fn risk(factors: &Factors) -> Risk {
     Risk { score, product, factors }
 }
 
-fn factor(name: &str, value: impl Into<String>, effect: Effect, because: &str) -> Factor {
-    Factor { name: name.to_owned(), value: value.into(), effect, because: because.to_owned() }
+fn factor(name: &'static str, value: impl Into<Text>, effect: Effect, because: &'static str) -> Factor {
+    Factor { name: name.into(), value: value.into(), effect, because: because.into() }
 }
 
 /// A number within bounds; none when it is no number.

@@ -3,8 +3,10 @@
 //! `portfolio IMAGES [DATABASE-URL]`; prints one JSON object. Popularity is skewed: few bases carry most images, few packages are in
 //! most layers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dogwatch_server::claim::{Claim, Matched, hex_digest};
@@ -25,6 +27,9 @@ const OWN_LAYERS: usize = 4;
 const PER_LAYER: usize = 40;
 /// Packages of one image written in one transaction: commits cost.
 const BATCH: usize = 200;
+/// Who upload at the same time, and for how long.
+const UPLOADERS: usize = 4;
+const UPLOAD_TIME: Duration = Duration::from_secs(60);
 
 /// A small generator of numbers (SplitMix64), so that every run makes the same portfolio.
 struct Numbers(u64);
@@ -102,7 +107,7 @@ async fn generate(store: &Store, images: usize, numbers: &mut Numbers) {
     for chunk in all.chunks(5_000) {
         let mut write = store.write(1).await.expect("a write");
         let new: Vec<NewPackage> = chunk.iter().map(|number| new_package(*number)).collect();
-        write.packages(&new).await.expect("packages");
+        write.packages(&new.iter().collect::<Vec<_>>()).await.expect("packages");
         write.commit().await.expect("committed");
     }
     // Numbers of packages count from 1, in order.
@@ -140,7 +145,11 @@ async fn generate(store: &Store, images: usize, numbers: &mut Numbers) {
             let mut chain = String::new();
             for &set in &own {
                 let digest = format!("set-{set}");
-                let (number, _) = write.package_set(&digest, &sets[set]).await.expect("a set");
+                let known = write.known_sets(&[&digest]).await.expect("sets").get(&digest).copied();
+                let number = match known {
+                    Some(number) => number,
+                    None => write.put_sets(&[(&digest, &sets[set])]).await.expect("a set")[0],
+                };
                 chain = hex_digest(format!("{chain} {set}").as_bytes());
                 let diff_id = format!("sha256:{}", hex_digest(digest.as_bytes()));
                 layers.push(ImageLayer { chain: chain.clone(), diff_id, created_by: "RUN make".into(), set: number });
@@ -170,6 +179,35 @@ async fn generate(store: &Store, images: usize, numbers: &mut Numbers) {
         }
         write.commit().await.expect("committed");
     }
+}
+
+/// The organisation: 400 teams, 2,000 systems, 6,000 components (fewer where there are fewer images than components), each
+/// component with the images that the generator names after it. Critical, restricted and in production are some of each.
+fn catalog() -> Vec<(String, String)> {
+    let mut text = String::new();
+    for team in 0..400 {
+        text += &format!(
+            "---\napiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {{ name: team-{team} }}\nspec: {{ type: team, children: [] }}\n"
+        );
+    }
+    for system in 0..2_000 {
+        let class = ["public", "internal", "confidential", "restricted"][system % 4];
+        let criticality = ["low", "medium", "high", "critical"][system / 4 % 4];
+        text += &format!(
+            "---\napiVersion: backstage.io/v1alpha1\nkind: System\nmetadata:\n  name: system-{system}\n  annotations:\n    dogwatch.dev/data-classification: {class}\n    dogwatch.dev/criticality: {criticality}\nspec: {{ owner: team-{} }}\n",
+            system % 400
+        );
+    }
+    for component in 0..6_000 {
+        let environment = ["production", "test"][component % 2];
+        text += &format!(
+            "---\napiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: component-{component}\n  annotations:\n    dogwatch.dev/environments: {environment}\n    dogwatch.dev/images: registry.example/team-{}/app-{component}\nspec: {{ type: service, lifecycle: production, owner: team-{}, system: system-{} }}\n",
+            component % 400,
+            component % 400,
+            component % 2_000
+        );
+    }
+    vec![("catalog-info.yaml".into(), text)]
 }
 
 /// Resident memory in MB.
@@ -213,6 +251,35 @@ fn upload(number: usize, packages: usize) -> Claim {
     }
 }
 
+/// Asks for the first page of every list, and notes how long each took.
+async fn first_pages(store: &Store, at: i64, when: &str, took: &mut BTreeMap<&'static str, Vec<f64>>) {
+    let page = Page { at, scope: "", after: "", count: 101 };
+    let is_now = when == "now";
+    let mut note = |now: &'static str, then: &'static str, seconds: f64| {
+        took.entry(if is_now { now } else { then }).or_default().push(seconds);
+    };
+    let (_, images) = timed(async { store.list_images(page, &ImageFilter::default()).await.expect("a page") }).await;
+    note("images", "images as of", images);
+    let by_risk = ImageFilter { by_risk: true, ..ImageFilter::default() };
+    let (_, riskiest) = timed(async { store.list_images(page, &by_risk).await.expect("a page") }).await;
+    note("images by risk", "images by risk as of", riskiest);
+    let team = ImageFilter { team: "team-7".into(), ..ImageFilter::default() };
+    let (_, teams) = timed(async { store.list_images(page, &team).await.expect("a page") }).await;
+    note("images of a team", "images of a team as of", teams);
+    let (_, findings) = timed(async { store.list_findings(page, 1).await.expect("a page") }).await;
+    note("findings", "findings as of", findings);
+    let (_, vulnerabilities) = timed(async { store.list_vulnerabilities(page).await.expect("a page") }).await;
+    note("vulnerabilities", "vulnerabilities as of", vulnerabilities);
+    let (_, changes) = timed(async { store.changes_after(0, "", "", 101).await.expect("a page") }).await;
+    note("changes", "changes", changes);
+}
+
+/// The time that 95 of 100 stay under.
+fn p95(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() * 95 / 100).copied().unwrap_or(0.0)
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -231,6 +298,7 @@ async fn main() {
     let open = async || Portfolio::open(store.clone(), indexes(), Arc::new(Timestamp::now)).await.expect("a portfolio");
     let portfolio = open().await;
     portfolio.take_index(&before, "bench").await.expect("taken");
+    portfolio.put_document("catalog", catalog(), "bench").await.expect("a catalog");
     // The first judgement of everything: all packages are matched.
     let (judged, first) = timed(async {
         portfolio.match_all("bench").await.expect("matched");
@@ -262,29 +330,33 @@ async fn main() {
     let known = upload(0, packages);
     portfolio.ingest(upload(0, packages), "bench", SeenAt::Build).await.expect("taken in");
     let (_, again) = timed(async { portfolio.ingest(known, "bench", SeenAt::Build).await.expect("taken in") }).await;
-    let mut pages = Vec::new();
-    let now = store.newest().await.expect("a moment");
-    let seconds = 20.0;
+    let portfolio = Arc::new(portfolio);
     let began = Instant::now();
-    let mut uploaded = 0;
-    while began.elapsed().as_secs_f64() < seconds {
-        uploaded += 1;
-        portfolio.ingest(upload(uploaded, packages), "bench", SeenAt::Build).await.expect("taken in");
-        if uploaded % 10 == 0 {
-            for at in [i64::MAX, now] {
-                let filter = ImageFilter { by_risk: uploaded % 20 == 0, ..ImageFilter::default() };
-                let (_, took) = timed(async { store.list_images(page(at, ""), &filter).await.expect("a page") }).await;
-                pages.push((at == i64::MAX, took));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(0)).await;
+    let uploaded = Arc::new(AtomicUsize::new(1));
+    let uploads: Vec<_> = (0..UPLOADERS)
+        .map(|_| {
+            let (portfolio, uploaded) = (portfolio.clone(), uploaded.clone());
+            tokio::spawn(async move {
+                while began.elapsed() < UPLOAD_TIME {
+                    let number = uploaded.fetch_add(1, Ordering::Relaxed);
+                    portfolio.ingest(upload(number, packages), "bench", SeenAt::Build).await.expect("taken in");
+                }
+            })
+        })
+        .collect();
+    let mut pages: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let now = store.newest().await.expect("a moment");
+    while began.elapsed() < UPLOAD_TIME {
+        first_pages(&store, i64::MAX, "now", &mut pages).await;
+        first_pages(&store, now, "as_of", &mut pages).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let rate = f64::from(u32::try_from(uploaded).unwrap_or(0)) / began.elapsed().as_secs_f64();
-    let p95 = |is_now: bool| {
-        let mut times: Vec<f64> = pages.iter().filter(|page| page.0 == is_now).map(|page| page.1).collect();
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() * 95 / 100).copied().unwrap_or(0.0)
-    };
+    for upload in uploads {
+        upload.await.expect("uploaded");
+    }
+    let uploaded = uploaded.load(Ordering::Relaxed);
+    let rate = uploaded as f64 / began.elapsed().as_secs_f64();
+    let pages: BTreeMap<&str, f64> = pages.into_iter().map(|(list, times)| (list, p95(times))).collect();
     let result: Value = json!({
         "images": images, "database": url.split(':').next(), "generate_s": generated,
         "first_judgement": { "images": judged, "s": first },
@@ -293,7 +365,7 @@ async fn main() {
         "one_advisory_s": single,
         "dependents": { "images": dependents, "s": popular },
         "known_upload_s": again, "uploads_per_s": rate,
-        "page_p95_s": { "now": p95(true), "as_of": p95(false) },
+        "page_p95_s": pages,
         "memory_after_mb": resident(),
     });
     println!("{result}");

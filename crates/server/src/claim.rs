@@ -9,7 +9,6 @@ use model::package::{Package, PackageId};
 use model::report::ScanReport;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use store::{ImageLayer, NewPackage};
 
 use crate::problem::Problem;
 
@@ -20,10 +19,10 @@ pub const PACKAGES_MAX: usize = 200_000;
 /// Engines refuse images with more than 127 layers.
 pub const LAYERS_MAX: usize = 512;
 /// The longest name, version or path that is kept. Longer ones are no names.
-const TEXT_BYTES_MAX: usize = 4_096;
+pub(crate) const TEXT_BYTES_MAX: usize = 4_096;
 
 /// What somebody says is inside something.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Claim {
     /// Digest of the document as it was uploaded, uncompressed.
     pub digest: String,
@@ -113,52 +112,6 @@ impl Claim {
     pub fn name(&self) -> &str {
         self.artifact.names.first().unwrap_or(&self.artifact.target)
     }
-
-    /// The packages as matching sees them, in their order.
-    pub fn packages(&self) -> Vec<NewPackage> {
-        self.inventory.packages.iter().map(|package| new_package(package, &self.inventory)).collect()
-    }
-
-    /// What each layer brings: indices of packages; last, where there are any, those that are in no layer.
-    pub fn by_layer(&self) -> Vec<(Option<u32>, Vec<usize>)> {
-        let mut layers: Vec<(Option<u32>, Vec<usize>)> =
-            (0..self.artifact.layers.len() as u32).map(|number| (Some(number), Vec::new())).collect();
-        let mut outside = Vec::new();
-        for (at, package) in self.inventory.packages.iter().enumerate() {
-            match package.layer.and_then(|layer| layers.get_mut(layer as usize)) {
-                Some((_, members)) => members.push(at),
-                None => outside.push(at),
-            }
-        }
-        if !outside.is_empty() || layers.is_empty() {
-            layers.push((None, outside));
-        }
-        layers
-    }
-
-    /// The layer itself, for the store.
-    pub fn layer(&self, number: Option<u32>, set: u32) -> ImageLayer {
-        let Some(number) = number.map(|number| number as usize) else {
-            return ImageLayer { chain: String::new(), diff_id: String::new(), created_by: String::new(), set };
-        };
-        let diff_ids: Vec<String> =
-            self.artifact.layers[..=number].iter().map(|layer| layer.diff_id.to_string()).collect();
-        let layer = &self.artifact.layers[number];
-        ImageLayer {
-            chain: hex_digest(diff_ids.join(" ").as_bytes()),
-            diff_id: layer.diff_id.to_string(),
-            created_by: layer.created_by.clone().unwrap_or_default().chars().take(TEXT_BYTES_MAX).collect(),
-            set,
-        }
-    }
-
-    /// What is kept, compressed.
-    pub fn kept(&self) -> Vec<u8> {
-        let kept = Kept { artifact: self.artifact.clone(), inventory: self.inventory.clone() };
-        let json = serde_json::to_vec(&kept).unwrap_or_default();
-        // Compressing into memory does not fail.
-        zstd::bulk::compress(&json, 3).unwrap_or_default()
-    }
 }
 
 /// Tells our own reports from others' documents.
@@ -192,23 +145,6 @@ pub struct Matched {
     pub package: Package,
     /// The distribution, for packages of one.
     pub distro: Option<model::distro::Distro>,
-}
-
-fn new_package(package: &Package, inventory: &Inventory) -> NewPackage {
-    let distro = inventory.distro.as_ref().filter(|_| package.kind.is_os());
-    let queries = model::ecosystem::queries(package, distro);
-    let matched = Matched { package: bare(package), distro: distro.cloned() };
-    let body = serde_json::to_string(&matched).unwrap_or_default();
-    let mut queries: Vec<(String, String)> = queries.into_iter().map(|query| (query.ecosystem, query.name)).collect();
-    queries.sort();
-    queries.dedup();
-    NewPackage {
-        key: hex_digest(body.as_bytes()),
-        purl: package.purl.clone(),
-        name: package.name.clone(),
-        body,
-        queries,
-    }
 }
 
 /// Undoes the compression, within bounds.

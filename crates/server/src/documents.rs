@@ -1,13 +1,13 @@
 //! The documents in force: catalog, owner rules, policies, exceptions, thresholds, private advisories; and what they say of an image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use model::artifact::{Artifact, ArtifactKind};
 use model::digest::Digest;
 use model::finding::{Finding, Severity};
 use policy::{Exceptions, PolicySet};
-use portfolio::catalog::{Catalog, Context, ImagePatterns};
+use portfolio::catalog::{Catalog, Context, EntityRef, ImagePatterns};
 use portfolio::owners::{OwnerRules, Subject};
 use portfolio::risk::{Exposure, Factors, Privilege, Risk, Ssvc, risk};
 use portfolio::threshold::Thresholds;
@@ -39,6 +39,10 @@ pub(crate) struct Documents {
     /// When the newest of them was put in force.
     pub(crate) revision: i64,
     pub(crate) catalog: Catalog,
+    /// Which of its components an image is from.
+    patterns: ImagePatterns,
+    /// Its components by their short names.
+    components: HashMap<String, EntityRef>,
     pub(crate) policies: Arc<PolicySet>,
     pub(crate) exceptions: Arc<Exceptions>,
     /// Private advisories: id and record.
@@ -100,27 +104,23 @@ impl Documents {
                 Some((name, text)) => Thresholds::load(&name, &text).map_err(shown("thresholds"))?,
                 None => Thresholds::default(),
             },
+            patterns: catalog.image_patterns(),
+            components: catalog.components.keys().map(|component| (component.short(), component.clone())).collect(),
             catalog,
         })
     }
 
     /// Whose an image is.
-    pub(crate) fn owner_of(
-        &self,
-        artifact: &Artifact,
-        name: &str,
-        running: &[Workload],
-        patterns: &ImagePatterns<'_>,
-    ) -> Ownership {
+    pub(crate) fn owner_of(&self, artifact: &Artifact, name: &str, running: &[(String, Workload)]) -> Ownership {
         let mut images = artifact.names.clone();
         images.extend((!images.iter().any(|known| known == name)).then(|| name.to_owned()));
-        let component = images.iter().find_map(|name| patterns.component_of(name));
+        let component = images.iter().find_map(|name| self.patterns.component_of(name));
         let context = component.and_then(|component| self.catalog.effective(component)).unwrap_or_default();
         let mut labels = artifact.config.labels.clone();
         labels.extend(artifact.annotations.clone());
-        labels.extend(running.iter().flat_map(|workload| workload.labels.clone()));
+        labels.extend(running.iter().flat_map(|(_, workload)| workload.labels.clone()));
         let subject = Subject { images, layer: None, base: None, labels };
-        let owner = self.rules.owners_with(&subject, &self.catalog, patterns).into_iter().next();
+        let owner = self.rules.owners_with(&subject, &self.catalog, &self.patterns).into_iter().next();
         Ownership {
             team: owner.as_ref().map(|owner| owner.team.short()).unwrap_or_default(),
             system: context.system.map(|system| system.short()).unwrap_or_default(),
@@ -133,16 +133,14 @@ impl Documents {
     pub(crate) fn owner_of_layer(&self, diff_id: &str, base: Option<&str>) -> Option<Ownership> {
         let subject =
             Subject { layer: Digest::parse(diff_id).ok(), base: base.map(str::to_owned), ..Subject::default() };
-        self.rules.rule_for(&subject)?;
-        let owner = self.rules.owner_of(&subject, &self.catalog)?;
+        let owner = self.rules.owners_with(&subject, &self.catalog, &self.patterns).into_iter().next()?;
         let how = serde_json::to_string(&owner.how).unwrap_or_default();
         Some(Ownership { team: owner.team.short(), how, ..Ownership::default() })
     }
 
     /// Where an image belongs and runs.
     pub(crate) fn place(&self, artifact: &Artifact, owner: &Ownership, running: &[(String, Workload)]) -> Place {
-        let component = self.catalog.components.keys().find(|component| component.short() == owner.component);
-        let component = component.filter(|_| !owner.component.is_empty());
+        let component = self.components.get(&owner.component);
         let mut context = component.and_then(|component| self.catalog.effective(component)).unwrap_or_default();
         let environments: BTreeSet<&String> = running.iter().map(|(environment, _)| environment).collect();
         if !environments.is_empty() {

@@ -1,7 +1,7 @@
 //! The server: takes claims about what is inside images, judges them itself, and judges again when knowledge changes.
 //!
-//! The flow, in reading order: [`claim`] is what arrives; [`portfolio`] takes it in ([`ingest`](portfolio), judged by [`judge`] with what
-//! [`memory`] holds); [`renew`] puts other knowledge in force and says what falls behind; [`reconcile`] judges that again, and writes
+//! The flow, in reading order: [`claim`] is what arrives; [`prepare`] works out what needs nobody's turn; [`portfolio`] takes
+//! it in, judged by [`judge`] with what [`memory`] holds, and [`conclude`] says what follows; [`renew`] puts other knowledge in force and says what falls behind; [`reconcile`] judges that again, and writes
 //! what changed into the feed. [`api`] is all that others see.
 //!
 //! **Never:** no image is opened here, and nothing is believed because it was uploaded.
@@ -9,11 +9,13 @@
 pub mod access;
 pub mod api;
 pub mod claim;
+mod conclude;
 mod documents;
 mod judge;
 pub mod knowledge;
 mod memory;
 pub mod portfolio;
+mod prepare;
 pub mod problem;
 mod reconcile;
 mod renew;
@@ -76,6 +78,9 @@ pub enum ServerError {
         /// The first.
         first: String,
     },
+    /// Work on a claim ended before its end: a mistake in the program.
+    #[error("taking in the claim broke off")]
+    BrokeOff,
     /// The address cannot be listened at.
     #[error("cannot listen at `{address}`")]
     Listen {

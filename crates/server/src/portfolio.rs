@@ -1,26 +1,30 @@
 //! Everything that is known, and the one place where it changes.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::Timestamp;
-use portfolio::catalog::ImagePatterns;
 use portfolio::change::Change;
 use serde::Serialize;
-use store::{ClaimRow, FindingUpdate, ImageState, NewImage, Ownership, Store, StoredChange, Write};
+use store::{ClaimRow, FindingUpdate, ImageRow, ImageState, NewPackage, Ownership, Store, StoredChange, Write};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::ServerError;
 use crate::claim::{Claim, Matched};
 use crate::documents::{Documents, reported};
-use crate::judge::{Judged, Summary, judge};
+use crate::judge::Summary;
 use crate::knowledge::{Indexes, Knowledge};
 use crate::memory::Memory;
+use crate::prepare::{Brought, Prepared};
 use crate::problem::Problem;
 use crate::tell::stored;
-use crate::workloads::Workload;
 
 /// The clock; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Names of one image that are kept. More are no names but noise.
+const NAMES_MAX: usize = 100;
 
 /// See the module.
 pub struct Portfolio {
@@ -46,6 +50,8 @@ pub(crate) struct Writer {
     pub(crate) memory: Memory,
     pub(crate) knowledge: Knowledge,
     pub(crate) documents: Arc<Documents>,
+    /// The moment of its last write.
+    seen: i64,
 }
 
 /// What became of a claim.
@@ -122,83 +128,60 @@ impl Portfolio {
             None => {
                 let documents = Arc::new(Documents::load(&self.store).await?);
                 let knowledge = self.knowledge(&documents).await?;
-                Writer { memory: Memory::load(&self.store).await?, knowledge, documents }
+                Writer { memory: Memory::load(&self.store).await?, knowledge, documents, seen: 0 }
             }
         };
+        if writer.seen != write.before {
+            self.catch_up(&mut writer).await?;
+        }
+        Ok((Turn { guard, writer, told: &self.told, at: write.at }, write))
+    }
+
+    /// Reads what others wrote since this writer's last turn.
+    async fn catch_up(&self, writer: &mut Writer) -> Result<(), ServerError> {
         let index = self.store.setting(crate::renew::INDEX, i64::MAX).await?.map(|setting| setting.body);
         let is_behind = self.store.newest_setting().await? != writer.documents.revision;
         if is_behind || index.as_deref() != Some(&*writer.knowledge.index.digest()) {
             writer.documents = Arc::new(Documents::load(&self.store).await?);
             writer.knowledge = self.knowledge(&writer.documents).await?;
         }
-        writer.memory.catch_up(&self.store).await?;
-        Ok((Turn { guard, writer, told: &self.told }, write))
+        writer.memory.catch_up(&self.store).await
     }
 
     /// Takes in a claim, and judges what it is about.
-    pub async fn ingest(&self, mut claim: Claim, actor: &str, seen: SeenAt) -> Result<Ingested, ServerError> {
+    pub async fn ingest(&self, claim: Claim, actor: &str, seen: SeenAt) -> Result<Ingested, ServerError> {
+        // What needs nobody's turn is done before it, beside others.
+        let prepared = tokio::task::spawn_blocking(move || Prepared::of(claim)).await;
+        let mut prepared = prepared.map_err(|_| ServerError::BrokeOff)?;
         let (mut turn, mut write) = self.begin().await?;
-        turn.add_named_digests(&mut claim)?;
-        let (digest, inventory_digest) = (claim.identity(), claim.inventory_digest());
-        let known = write.known(&digest).await?;
-        let same = known.as_ref().is_some_and(|known| known.inventory_digest == inventory_digest);
+        turn.add_named_digests(&mut prepared)?;
+        let (claim, digest) = (&prepared.claim, &prepared.identity);
+        let known = write.known(digest).await?;
+        let same = known.as_ref().is_some_and(|known| known.inventory_digest == prepared.inventory_digest);
         let replaces = known.as_ref().is_none_or(|known| !same && is_newer(&claim.tool, &known.cataloged_by));
         let conflict = known.as_ref().is_some_and(|known| !same && known.cataloged_by == claim.tool);
         let id = match known.as_ref().filter(|_| !replaces) {
             Some(known) => known.id,
-            None => {
-                self.put(&mut turn, &mut write, &claim, &inventory_digest, seen, known.as_ref().map(|k| k.id)).await?
-            }
+            None => self.put(&mut turn, &mut write, &prepared, seen, known.as_ref().map(|known| known.id)).await?,
         };
-        let (outcome, outcome_at) = claim.verdict.clone().unwrap_or_default();
-        let row = ClaimRow {
-            digest: claim.digest.clone(),
-            image: id,
-            claimed_by: actor.to_owned(),
-            claimed_at: write.at,
-            tool: claim.tool.clone(),
-            inventory_digest: inventory_digest.clone(),
-            outcome,
-            outcome_at,
-        };
-        let is_new_claim = write.claim(&row).await?;
-        let mut changes = Vec::new();
-        for name in claim.artifact.names.iter().take(100) {
-            if let Some(before) = write.tag(name, id).await? {
-                let image = digest.clone();
-                let change = match before {
-                    Some(before) => {
-                        let from = write.images(&[before]).await?.pop().map(|image| image.digest).unwrap_or_default();
-                        Change::ImageMoved { name: name.clone(), from, to: image }
-                    }
-                    None => Change::ImageTagged { name: name.clone(), image },
-                };
-                changes.push((id, change));
-            }
-        }
-        let before = write.images(&[id]).await?.pop();
-        let mut state = before.as_ref().map(|image| image.state.clone()).unwrap_or_default();
-        if let Some(before) = before.filter(|_| replaces) {
-            let (summary, judged) = self.judge_image(&mut turn, &mut write, &before.summary, id).await?;
-            let running = reported(&write.running_images(&[&before.digest]).await?);
-            let judged = (summary, judged, running);
-            let documents = turn.writer.documents.clone();
-            let patterns = documents.catalog.image_patterns();
-            let concluded = self.conclude(&mut turn, &mut write, &before, &judged, &patterns, &mut changes).await?;
-            state = concluded.0;
-            write.judged(&[(before, state.clone())]).await?;
-        }
+        let is_new_claim = write.claim(&claim_row(&prepared, id, actor, write.at)).await?;
+        let mut changes = self.move_tags(&mut write, claim, digest, id).await?;
         if conflict && is_new_claim {
-            let change =
-                Change::InventoryConflict { image: digest.clone(), claimed_by: actor.to_owned(), tool: claim.tool };
-            changes.push((id, change));
+            let (claimed_by, tool) = (actor.to_owned(), claim.tool.clone());
+            changes.push(Change::InventoryConflict { image: digest.clone(), claimed_by, tool });
         }
-        let owner = state.owner.clone();
-        let changes: Vec<StoredChange> = changes.into_iter().map(|(id, change)| stored(id, &owner, &change)).collect();
+        let before = write.images(&[id]).await?.pop().ok_or(ServerError::BrokeOff)?;
+        let mut state = before.state.clone();
+        if replaces {
+            let concluded = self.judge_one(&mut turn, &mut write, before).await?;
+            changes.extend(concluded.1);
+            state = concluded.0;
+        }
+        let changes: Vec<StoredChange> = changes.iter().map(|change| stored(id, &state.owner, change)).collect();
         write.changes(&changes).await?;
         turn.commit(write).await?;
         Ok(Ingested {
-            image: digest,
+            image: digest.clone(),
             new: known.is_none(),
             known: same && !is_new_claim,
             conflict,
@@ -208,28 +191,128 @@ impl Portfolio {
         })
     }
 
+    /// Lets the names of a claim stand for its image from now on.
+    async fn move_tags(
+        &self,
+        write: &mut Write,
+        claim: &Claim,
+        digest: &str,
+        id: u32,
+    ) -> Result<Vec<Change>, ServerError> {
+        let mut changes = Vec::new();
+        for name in claim.artifact.names.iter().take(NAMES_MAX) {
+            let (name, image) = (name.clone(), digest.to_owned());
+            match write.tag(&name, id).await? {
+                None => {}
+                Some(None) => changes.push(Change::ImageTagged { name, image }),
+                Some(Some(before)) => {
+                    let from = write.images(&[before]).await?.pop().map(|image| image.digest).unwrap_or_default();
+                    changes.push(Change::ImageMoved { name, from, to: image });
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Judges one image as it is stored, and writes that down.
+    async fn judge_one(
+        &self,
+        turn: &mut Turn<'_>,
+        write: &mut Write,
+        image: ImageRow,
+    ) -> Result<(ImageState, Vec<Change>), ServerError> {
+        let sets = write.sets_of(&[image.id]).await?;
+        let sets: Vec<(u32, u32)> = sets.into_iter().map(|(_, position, set)| (position, set)).collect();
+        self.load_packages(turn, &sets).await?;
+        let running = reported(&write.running_images(&[&image.digest]).await?);
+        let concluded = turn.writer.conclude(&image, &sets, &running, (self.clock)())?;
+        let changes = self.changes_of(&image, &concluded).await?;
+        let state = concluded.state.clone();
+        self.write_conclusions(turn, write, vec![(image, concluded)]).await?;
+        Ok((state, changes))
+    }
+
     /// Remembers what an image is made of.
     pub(crate) async fn put(
         &self,
         turn: &mut Turn<'_>,
         write: &mut Write,
-        claim: &Claim,
-        inventory_digest: &str,
+        prepared: &Prepared,
         seen: SeenAt,
         known: Option<u32>,
     ) -> Result<u32, ServerError> {
-        let packages = claim.packages();
-        let (numbers, new) = write.packages(&packages).await?;
-        let new: std::collections::HashSet<u32> = new.into_iter().collect();
-        let fresh: std::collections::BTreeMap<u32, &str> = numbers
+        let sets = self.put_sets(turn, write, prepared).await?;
+        let image = prepared.image(seen, &sets);
+        if let Some(known) = known {
+            let sets: Vec<u32> = write.sets_of(&[known]).await?.into_iter().map(|(_, _, set)| set).collect();
+            turn.writer.memory.postings.remove_image(known, sets);
+        }
+        let id = write.put_image(&image, known).await?;
+        // It may run already.
+        if !image.image_id.is_empty() && image.image_id != image.digest {
+            write.adopt_workloads(&image.image_id, &image.digest).await?;
+        }
+        write.count_running(&image.digest).await?;
+        turn.writer.memory.add_image(id, &sets);
+        Ok(id)
+    }
+
+    /// Remembers what each layer brings; the sets' numbers. Only packages of sets that are not known are looked up.
+    async fn put_sets(
+        &self,
+        turn: &mut Turn<'_>,
+        write: &mut Write,
+        prepared: &Prepared,
+    ) -> Result<Vec<u32>, ServerError> {
+        let digests: Vec<&str> = prepared.brought.iter().map(|brought| brought.set.as_str()).collect();
+        let mut numbers = write.known_sets(&digests).await?;
+        let new: BTreeMap<&str, &Brought> = prepared
+            .brought
             .iter()
-            .zip(&packages)
-            .filter(|(number, _)| new.contains(number))
-            .map(|(number, package)| (*number, package.body.as_str()))
+            .filter(|brought| !numbers.contains_key(&brought.set))
+            .map(|brought| (brought.set.as_str(), brought))
+            .collect();
+        let mut places: Vec<usize> = new.values().flat_map(|brought| &brought.members).copied().collect();
+        places.sort_unstable();
+        let packages: Vec<&NewPackage> = places.iter().map(|&at| &prepared.packages[at]).collect();
+        let (ids, fresh) = write.packages(&packages).await?;
+        self.match_new(turn, write, &packages, &ids, &fresh).await?;
+        let by_place: HashMap<usize, u32> = places.into_iter().zip(ids).collect();
+        let members: Vec<(&str, Vec<u32>)> = new
+            .into_iter()
+            .map(|(digest, brought)| {
+                let mut ids: Vec<u32> = brought.members.iter().filter_map(|at| by_place.get(at).copied()).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                (digest, ids)
+            })
+            .collect();
+        let rows: Vec<(&str, &[u32])> = members.iter().map(|(digest, ids)| (*digest, ids.as_slice())).collect();
+        for ((digest, ids), set) in members.iter().zip(write.put_sets(&rows).await?) {
+            turn.writer.memory.add_members(set, ids);
+            numbers.insert((*digest).to_owned(), set);
+        }
+        Ok(digests.into_iter().filter_map(|digest| numbers.get(digest).copied()).collect())
+    }
+
+    /// Matches packages that were never seen before.
+    async fn match_new(
+        &self,
+        turn: &mut Turn<'_>,
+        write: &mut Write,
+        packages: &[&NewPackage],
+        ids: &[u32],
+        fresh: &[u32],
+    ) -> Result<(), ServerError> {
+        let fresh: HashSet<u32> = fresh.iter().copied().collect();
+        let fresh: BTreeMap<u32, &str> = ids
+            .iter()
+            .zip(packages)
+            .filter(|(id, _)| fresh.contains(id))
+            .map(|(id, package)| (*id, package.body.as_str()))
             .collect();
         let fresh = read_matched(fresh.into_iter())?;
-        let knowledge = turn.writer.knowledge.clone();
-        let found = knowledge.findings(&fresh)?;
+        let found = turn.writer.knowledge.findings(&fresh)?;
         let mut updates = Vec::new();
         let mut scores = crate::tell::Scores::new();
         for (package, findings) in found {
@@ -249,68 +332,8 @@ impl Portfolio {
         }
         write.update_findings(&updates).await?;
         write.update_scores(&crate::tell::score_rows(scores)).await?;
-        turn.writer.memory.keep_packages(fresh.into_iter().filter(|(id, _)| new.contains(id)));
-        let mut layers = Vec::new();
-        for (layer, members) in claim.by_layer() {
-            let mut ids: Vec<u32> = members.iter().map(|&at| numbers[at]).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let text: Vec<String> = ids.iter().map(u32::to_string).collect();
-            let digest = crate::claim::hex_digest(text.join(" ").as_bytes());
-            let (set, is_new) = write.package_set(&digest, &ids).await?;
-            if is_new {
-                turn.writer.memory.add_members(set, &ids);
-            }
-            layers.push(claim.layer(layer, set));
-        }
-        let base = claim.artifact.base.as_ref();
-        let summary = Summary::of(claim);
-        let image = NewImage {
-            digest: claim.identity(),
-            image_id: claim.artifact.image_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            kind: serde_json::to_value(claim.artifact.kind)
-                .ok()
-                .and_then(|kind| kind.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-            name: claim.name().to_owned(),
-            base: base.map(|base| base.name.clone()).unwrap_or_default(),
-            base_digest: base.and_then(|base| base.digest.as_ref()).map(ToString::to_string).unwrap_or_default(),
-            summary: serde_json::to_string(&summary).unwrap_or_default(),
-            inventory: claim.kept(),
-            inventory_digest: inventory_digest.to_owned(),
-            cataloged_by: claim.tool.clone(),
-            first_stage: seen.as_str().into(),
-            layers,
-        };
-        if let Some(known) = known {
-            let sets: Vec<u32> = write.sets_of(&[known]).await?.into_iter().map(|(_, _, set)| set).collect();
-            turn.writer.memory.postings.remove_image(known, sets);
-        }
-        let id = write.put_image(&image, known).await?;
-        // It may run already.
-        if !image.image_id.is_empty() && image.image_id != image.digest {
-            write.adopt_workloads(&image.image_id, &image.digest).await?;
-        }
-        write.count_running(&image.digest).await?;
-        let sets: Vec<u32> = image.layers.iter().map(|layer| layer.set).collect();
-        turn.writer.memory.add_image(id, &sets);
-        Ok(id)
-    }
-
-    /// Judges one image from what is stored.
-    pub(crate) async fn judge_image(
-        &self,
-        turn: &mut Turn<'_>,
-        write: &mut Write,
-        summary: &str,
-        id: u32,
-    ) -> Result<(Summary, Judged), ServerError> {
-        let sets: Vec<(u32, u32)> =
-            write.sets_of(&[id]).await?.into_iter().map(|(_, position, set)| (position, set)).collect();
-        self.load_packages(turn, &sets).await?;
-        let summary = Summary::read(summary)?;
-        let judged = judge(&summary, &sets, &turn.writer.memory, &turn.writer.knowledge, (self.clock)())?;
-        Ok((summary, judged))
+        turn.writer.memory.keep_packages(fresh);
+        Ok(())
     }
 
     /// Has the packages at hand that these sets hold and that have findings.
@@ -327,127 +350,6 @@ impl Portfolio {
         let rows = self.store.package_bodies(&unknown).await?;
         let matched = read_matched(rows.iter().map(|row| (row.id, row.body.as_str())))?;
         turn.writer.memory.keep_packages(matched);
-        Ok(())
-    }
-
-    /// Turns a judgement into the image's state, and says what changed.
-    pub(crate) async fn conclude(
-        &self,
-        turn: &mut Turn<'_>,
-        write: &mut Write,
-        before: &store::ImageRow,
-        (summary, judged, running): &(Summary, Judged, Vec<(String, Workload)>),
-        patterns: &ImagePatterns<'_>,
-        changes: &mut Vec<(u32, Change)>,
-    ) -> Result<(ImageState, Option<f64>), ServerError> {
-        let documents = turn.writer.documents.clone();
-        let workloads: Vec<_> = running.iter().map(|(_, workload)| workload.clone()).collect();
-        let owner = documents.owner_of(&summary.artifact, &before.name, &workloads, patterns);
-        let place = documents.place(&summary.artifact, &owner, running);
-        let state = documents.state(judged, &place, owner, &turn.writer.knowledge);
-        let is_first = before.state.outcome.is_empty();
-        if is_first {
-            changes.push((
-                before.id,
-                Change::found(&before.digest, &before.name, judged.outcome(), judged.denied(), state.findings),
-            ));
-        } else {
-            let old = &before.state.owner;
-            if (&old.team, &old.system) != (&state.owner.team, &state.owner.system) {
-                changes.push((
-                    before.id,
-                    Change::OwnerChanged {
-                        image: before.digest.clone(),
-                        from: old.team.clone(),
-                        to: state.owner.team.clone(),
-                        how: state.owner.how.clone(),
-                    },
-                ));
-            }
-            self.verdict_change(before, judged, &state, changes).await?;
-        }
-        // Whose layers are follows from documents and the image's own owner.
-        if is_first || !before.state.judged_with.contains(&crate::tell::moment(documents.revision)) {
-            self.own_layers(turn, write, before, summary, &state.owner).await?;
-        }
-        Ok((state, documents.threshold(&place)))
-    }
-
-    /// The verdict's own change; and, for an image that its builder saw pass, that it would not pass any more.
-    async fn verdict_change(
-        &self,
-        before: &store::ImageRow,
-        judged: &Judged,
-        state: &ImageState,
-        changes: &mut Vec<(u32, Change)>,
-    ) -> Result<(), ServerError> {
-        if before.state.outcome == state.outcome {
-            return Ok(());
-        }
-        changes.push((
-            before.id,
-            Change::VerdictChanged {
-                image: before.digest.clone(),
-                name: before.name.clone(),
-                from: before.state.outcome.clone(),
-                to: state.outcome.clone(),
-                denied: judged.denied(),
-                judged_before: before.state.judged_with.clone(),
-                judged_now: state.judged_with.clone(),
-            },
-        ));
-        if state.outcome == "failed" {
-            let claims = self.store.claims(before.id).await?;
-            if let Some(passed) = claims.iter().rev().find(|claim| claim.outcome == "passed") {
-                changes.push((
-                    before.id,
-                    Change::ComplianceLost {
-                        image: before.digest.clone(),
-                        name: before.name.clone(),
-                        passed_at: crate::tell::moment(passed.outcome_at),
-                        passed_by: passed.claimed_by.clone(),
-                        denied: judged.denied(),
-                    },
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Says whose an image's layers are: a rule's word first, else the owner of the image with the fewest layers that has it, which
-    /// is the one that made it.
-    async fn own_layers(
-        &self,
-        turn: &mut Turn<'_>,
-        write: &mut Write,
-        image: &store::ImageRow,
-        summary: &Summary,
-        owner: &Ownership,
-    ) -> Result<(), ServerError> {
-        let artifact = &summary.artifact;
-        let base = artifact.base.as_ref();
-        let base_layers = base.and_then(|base| base.layer_count).unwrap_or(0) as usize;
-        let count = artifact.layers.len();
-        for (layer, diff_id, team, how) in write.layers_of(&[image.id]).await? {
-            let at = artifact.layers.iter().position(|layer| layer.diff_id.to_string() == diff_id);
-            let base = base.filter(|_| at.is_some_and(|at| at < base_layers)).map(|base| base.name.as_str());
-            let now = match turn.writer.documents.owner_of_layer(&diff_id, base) {
-                Some(stated) => stated,
-                None => {
-                    let made: Option<Made> = serde_json::from_str(&how).ok();
-                    let is_mine = made.as_ref().is_none_or(|made| count <= made.layers);
-                    if !is_mine || owner.team.is_empty() {
-                        continue;
-                    }
-                    let made = Made { made_by: image.digest.clone(), layers: count };
-                    let how = serde_json::to_string(&made).unwrap_or_default();
-                    Ownership { team: owner.team.clone(), system: owner.system.clone(), how, ..nobody() }
-                }
-            };
-            if now.team != team {
-                write.own(&format!("layer:{layer}"), &now).await?;
-            }
-        }
         Ok(())
     }
 
@@ -509,32 +411,30 @@ impl Portfolio {
     }
 }
 
-/// Why a layer is somebody's where no rule says so.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Made {
-    made_by: String,
-    layers: usize,
-}
-
 /// The right to write, with everything at hand.
 pub(crate) struct Turn<'a> {
     guard: MutexGuard<'a, Option<Writer>>,
     pub(crate) writer: Writer,
     told: &'a watch::Sender<i64>,
+    at: i64,
 }
 
 impl Turn<'_> {
     /// Adds the image and those of its layers that advisories in force name by a digest.
-    pub(crate) fn add_named_digests(&self, claim: &mut Claim) -> Result<(), ServerError> {
+    pub(crate) fn add_named_digests(&self, prepared: &mut Prepared) -> Result<(), ServerError> {
         let advisories = self.writer.knowledge.advisories();
+        let claim = &prepared.claim;
         let named = assessment::subject::with_named_digests(&claim.artifact, &claim.inventory, &advisories)?;
-        claim.inventory = named.into_owned();
+        if let Cow::Owned(inventory) = named {
+            prepared.add(inventory);
+        }
         Ok(())
     }
 
     /// Makes the write last, and lets go. Dropped instead, what is at hand is read again by the next.
     pub(crate) async fn commit(mut self, write: Write) -> Result<(), ServerError> {
         let newest = write.commit().await?;
+        self.writer.seen = self.at;
         *self.guard = Some(self.writer);
         self.told.send_if_modified(|told| std::mem::replace(told, newest) != newest);
         Ok(())
@@ -543,6 +443,21 @@ impl Turn<'_> {
     /// Lets go without having written anything.
     pub(crate) fn keep(mut self) {
         *self.guard = Some(self.writer);
+    }
+}
+
+/// What is kept of who said it.
+fn claim_row(prepared: &Prepared, image: u32, actor: &str, at: i64) -> ClaimRow {
+    let (outcome, outcome_at) = prepared.claim.verdict.clone().unwrap_or_default();
+    ClaimRow {
+        digest: prepared.claim.digest.clone(),
+        image,
+        claimed_by: actor.to_owned(),
+        claimed_at: at,
+        tool: prepared.claim.tool.clone(),
+        inventory_digest: prepared.inventory_digest.clone(),
+        outcome,
+        outcome_at,
     }
 }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use model::finding::{Finding, Fix};
 use portfolio::change::{Change, RiskFact};
 use rayon::prelude::*;
-use store::{ImageRow, StoredChange};
+use store::ImageRow;
 
 use crate::ServerError;
+use crate::conclude::Conclusion;
 use crate::documents::reported;
-use crate::judge::{Judged, Summary, judge};
 use crate::memory::{Event, Memory};
 use crate::portfolio::{Portfolio, Turn};
 use crate::tell::stored;
+use crate::workloads::Workload;
 
 /// How many images are judged in one write. Uploads wait for no longer than that.
 const BATCH: i64 = 500;
@@ -35,31 +36,24 @@ impl Portfolio {
         }
         let all: Vec<(u32, u32)> = sets.values().flatten().copied().collect();
         self.load_packages(&mut turn, &all).await?;
-        let judged = judge_all(&turn, &images, &sets, (self.clock)())?;
         let digests: Vec<&str> = images.iter().map(|image| image.digest.as_str()).collect();
         let mut running: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for row in write.running_images(&digests).await? {
             running.entry(row.image_digest.clone()).or_default().extend(reported(&[row]));
         }
-        let documents = turn.writer.documents.clone();
-        let patterns = documents.catalog.image_patterns();
-        let (mut rows, mut changes) = (Vec::new(), Vec::new());
-        let count = images.len();
-        for (image, judged) in images.into_iter().zip(judged) {
-            let mut own = Vec::new();
-            let judged = (judged.0, judged.1, running.remove(&image.digest).unwrap_or_default());
-            let (state, threshold) = self.conclude(&mut turn, &mut write, &image, &judged, &patterns, &mut own).await?;
+        let concluded = conclude_all(&turn, images, &sets, &running, (self.clock)())?;
+        let mut changes = Vec::new();
+        for (image, now) in &concluded {
             let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
-            let mut told = findings_changed(&image, sets, &turn.writer.memory);
-            told.append(&mut own);
-            changes.extend(told.into_iter().map(|(id, mut change)| {
-                crossing(&mut change, threshold);
-                stored(id, &state.owner, &change)
+            let mut told = findings_changed(image, sets, &turn.writer.memory);
+            told.extend(self.changes_of(image, now).await?);
+            changes.extend(told.into_iter().map(|mut change| {
+                crossing(&mut change, now.threshold);
+                stored(image.id, &now.state.owner, &change)
             }));
-            rows.push((image, state));
         }
-        write.judged(&rows).await?;
-        let changes: Vec<StoredChange> = changes;
+        let count = concluded.len();
+        self.write_conclusions(&turn, &mut write, concluded).await?;
         write.changes(&changes).await?;
         turn.commit(write).await?;
         Ok(count)
@@ -86,26 +80,24 @@ impl Portfolio {
 }
 
 /// Judging is pure, so all processors help.
-fn judge_all(
+fn conclude_all(
     turn: &Turn<'_>,
-    images: &[ImageRow],
+    images: Vec<ImageRow>,
     sets: &BTreeMap<u32, Vec<(u32, u32)>>,
+    running: &BTreeMap<String, Vec<(String, Workload)>>,
     now: model::Timestamp,
-) -> Result<Vec<(Summary, Judged)>, ServerError> {
-    let (memory, knowledge) = (&turn.writer.memory, &turn.writer.knowledge);
-    images
-        .par_iter()
-        .map(|image| {
-            let summary = Summary::read(&image.summary)?;
-            let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
-            let judged = judge(&summary, sets, memory, knowledge, now)?;
-            Ok((summary, judged))
-        })
-        .collect()
+) -> Result<Vec<(ImageRow, Conclusion)>, ServerError> {
+    let conclude = |image: ImageRow| {
+        let sets = sets.get(&image.id).map_or(&[][..], Vec::as_slice);
+        let running = running.get(&image.digest).map_or(&[][..], Vec::as_slice);
+        let conclusion = turn.writer.conclude(&image, sets, running, now)?;
+        Ok((image, conclusion))
+    };
+    images.into_par_iter().map(conclude).collect()
 }
 
 /// What became of an image's findings since it was judged: one change for each vulnerability, whatever the number of packages.
-fn findings_changed(image: &ImageRow, sets: &[(u32, u32)], memory: &Memory) -> Vec<(u32, Change)> {
+fn findings_changed(image: &ImageRow, sets: &[(u32, u32)], memory: &Memory) -> Vec<Change> {
     let mut by_vulnerability: BTreeMap<&str, Vec<(u32, &Event)>> = BTreeMap::new();
     for &(_, set) in sets {
         for &package in memory.members(set) {
@@ -151,7 +143,7 @@ fn findings_changed(image: &ImageRow, sets: &[(u32, u32)], memory: &Memory) -> V
             (None, None) => {}
         }
     }
-    changes.into_iter().map(|change| (image.id, change)).collect()
+    changes
 }
 
 /// How the risk of a vulnerability changed, per scorer.

@@ -12,7 +12,8 @@ use crate::ServerError;
 use crate::documents::{DOCUMENTS, Documents, Files, read_files};
 use crate::knowledge::Knowledge;
 use crate::memory::Event;
-use crate::portfolio::{Portfolio, Turn, nobody, read_matched};
+use crate::portfolio::{Portfolio, SeenAt, Turn, nobody, read_matched};
+use crate::prepare::Prepared;
 use crate::problem::Problem;
 use crate::tell::{Scores, score_changes, score_rows, stored, told};
 
@@ -288,10 +289,10 @@ impl Portfolio {
         };
         // What was added for an advisory before is not inside.
         claim.inventory.packages.retain(|package| package.kind.as_str() != "oci");
-        turn.add_named_digests(&mut claim)?;
-        let id = self
-            .put(turn, write, &claim, &known.inventory_digest, crate::portfolio::SeenAt::Registry, Some(known.id))
-            .await?;
+        let mut prepared = Prepared::of(claim);
+        prepared.inventory_digest = known.inventory_digest;
+        turn.add_named_digests(&mut prepared)?;
+        let id = self.put(turn, write, &prepared, SeenAt::Registry, Some(known.id)).await?;
         write.fall_behind(&[id], "own advisories").await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Many rows in one statement: both databases read a statement once, and each round trip costs.
 
+use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
@@ -44,6 +45,31 @@ pub(crate) async fn insert<T>(
     Ok(())
 }
 
+/// Asks with many values, some at a time: `text` has `$$` where `($2, $3, …)` goes, and `$1`, … are the `fixed` numbers before them.
+/// Statements come in few sizes, the last value repeated, so that they are remembered.
+pub(crate) async fn ask<T>(
+    connection: &mut AnyConnection,
+    text: &str,
+    fixed: &[i64],
+    values: &[T],
+    bind: impl for<'q> Fn(Query<'q, Any, Arguments>, &T) -> Query<'q, Any, Arguments>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    let mut rows = Vec::new();
+    for chunk in values.chunks(ASKED_MAX) {
+        let count = chunk.len().next_power_of_two();
+        let mut query = sqlx::query(AssertSqlSafe(text.replace("$$", &places(fixed.len() + 1, count))));
+        for number in fixed {
+            query = query.bind(*number);
+        }
+        let Some(last) = chunk.last() else { break };
+        for value in chunk.iter().chain(std::iter::repeat_n(last, count - chunk.len())) {
+            query = bind(query, value);
+        }
+        rows.append(&mut query.fetch_all(&mut *connection).await?);
+    }
+    Ok(rows)
+}
+
 /// `($FROM, $FROM+1, …)`, for `IN`.
 pub(crate) fn places(from: usize, count: usize) -> String {
     let numbers: Vec<String> = (from..from + count).map(|number| format!("${number}")).collect();
@@ -51,4 +77,4 @@ pub(crate) fn places(from: usize, count: usize) -> String {
 }
 
 /// How many values are asked for in one `IN`.
-pub(crate) const ASKED_MAX: usize = 200;
+pub(crate) const ASKED_MAX: usize = 256;

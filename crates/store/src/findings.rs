@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::bulk::{ASKED_MAX, insert, places};
+use crate::bulk::insert;
 use crate::error::StoreError;
 use crate::packages::number;
 use crate::{Store, Write};
@@ -154,26 +154,6 @@ impl Store {
     pub async fn findings_after(&self, at: i64) -> Result<Vec<FindingRow>, StoreError> {
         let text = format!("SELECT {COLUMNS} FROM finding WHERE since_at > $1 OR until_at > $1 ORDER BY since_at");
         sqlx::query(AssertSqlSafe(text)).bind(at).fetch_all(&self.pool).await?.iter().map(row).collect()
-    }
-
-    /// The findings of packages that were in force at a moment.
-    pub async fn findings_of(&self, packages: &[u32], at: i64) -> Result<Vec<FindingRow>, StoreError> {
-        let mut found = Vec::new();
-        for chunk in packages.chunks(ASKED_MAX) {
-            let text = format!(
-                "SELECT {COLUMNS} FROM finding WHERE since_at <= $1 AND (until_at IS NULL OR until_at > $1)
-                 AND package_id IN {} ORDER BY package_id, vulnerability",
-                places(2, chunk.len())
-            );
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX).bind(at);
-            for package in chunk {
-                query = query.bind(i64::from(*package));
-            }
-            for found_row in query.fetch_all(&self.pool).await? {
-                found.push(row(&found_row)?);
-            }
-        }
-        Ok(found)
     }
 
     /// How the scores of a vulnerability went, oldest first.

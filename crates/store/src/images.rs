@@ -1,25 +1,13 @@
 //! Images: what they are made of, who claimed it, what they were judged.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
 
-use crate::bulk::{ASKED_MAX, insert, places};
+use crate::bulk::{ask, insert};
 use crate::error::StoreError;
+use crate::layers::ImageLayer;
 use crate::packages::number;
 use crate::{Store, Write};
-
-/// One layer of an image, or the place of what is in none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageLayer {
-    /// Digest over the diff ids up to and with its own; empty where the packages are in no layer.
-    pub chain: String,
-    /// Its diff id.
-    pub diff_id: String,
-    /// The build step that made it.
-    pub created_by: String,
-    /// The set of packages that it brings.
-    pub set: u32,
-}
 
 /// An image to remember.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,35 +213,6 @@ impl Write {
         Ok(id)
     }
 
-    /// The numbers of layers, remembering those that are new.
-    async fn layers(&mut self, layers: &[ImageLayer]) -> Result<Vec<i64>, StoreError> {
-        let mut numbers = Vec::with_capacity(layers.len());
-        for layer in layers {
-            if layer.chain.is_empty() {
-                numbers.push(0);
-                continue;
-            }
-            let row = sqlx::query("SELECT id FROM layer WHERE chain = $1")
-                .bind(layer.chain.as_str())
-                .fetch_optional(&mut *self.tx)
-                .await?;
-            if let Some(row) = row {
-                numbers.push(row.try_get(0)?);
-                continue;
-            }
-            self.counters.layer += 1;
-            numbers.push(self.counters.layer);
-            sqlx::query("INSERT INTO layer (id, chain, diff_id, created_by) VALUES ($1, $2, $3, $4)")
-                .bind(self.counters.layer)
-                .bind(layer.chain.as_str())
-                .bind(layer.diff_id.as_str())
-                .bind(layer.created_by.as_str())
-                .execute(&mut *self.tx)
-                .await?;
-        }
-        Ok(numbers)
-    }
-
     /// Writes down who said what. False when that claim was there already.
     pub async fn claim(&mut self, claim: &ClaimRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
@@ -329,79 +288,73 @@ impl Write {
 
     /// What judging needs of images.
     pub async fn images(&mut self, ids: &[u32]) -> Result<Vec<ImageRow>, StoreError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ASKED_MAX) {
-            let text = format!(
-                "SELECT id, digest, name, summary, outcome, violations, findings, critical, high, risk, judged_with, team,
-                 system, component, judged_at, base FROM image WHERE id IN {} ORDER BY id",
-                places(1, chunk.len())
-            );
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for id in chunk {
-                query = query.bind(i64::from(*id));
-            }
-            for row in query.fetch_all(&mut *self.tx).await? {
-                found.push(image(&row)?);
-            }
-        }
-        Ok(found)
-    }
-
-    /// The sets of images: `(image, position, set)`.
-    pub async fn sets_of(&mut self, ids: &[u32]) -> Result<Vec<(u32, u32, u32)>, StoreError> {
-        let mut found = Vec::new();
-        for chunk in ids.chunks(ASKED_MAX) {
-            let text = format!(
-                "SELECT image_id, position, set_id FROM image_layer WHERE image_id IN {} ORDER BY image_id, position",
-                places(1, chunk.len())
-            );
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for id in chunk {
-                query = query.bind(i64::from(*id));
-            }
-            for row in query.fetch_all(&mut *self.tx).await? {
-                found.push((number(row.try_get(0)?), number(row.try_get(1)?), number(row.try_get(2)?)));
-            }
-        }
-        Ok(found)
+        let text =
+            "SELECT id, digest, name, summary, outcome, violations, findings, critical, high, risk, judged_with, team,
+                      system, component, judged_at, base FROM image WHERE id IN $$ ORDER BY id";
+        let rows = ask(&mut self.tx, text, &[], ids, |query, id| query.bind(i64::from(*id))).await?;
+        rows.iter().map(image).collect()
     }
 
     /// Writes down judgements: the image as it is now, and where it differs, the verdict's and the ownership's history.
     pub async fn judged(&mut self, judged: &[(ImageRow, ImageState)]) -> Result<(), StoreError> {
-        let at = self.at;
+        self.set_states(judged).await?;
         let verdict = |state: &ImageState| {
             (state.outcome.clone(), state.violations, state.findings, state.critical, state.high, state.risk.to_bits())
         };
-        for (before, now) in judged {
-            sqlx::query(
-                "UPDATE image SET outcome = $2, violations = $3, findings = $4, critical = $5, high = $6, risk = $7, team = $8,
-                 system = $9, component = $10, judged_at = $11, judged_with = $12 WHERE id = $1",
-            )
-            .bind(i64::from(before.id))
-            .bind(now.outcome.as_str())
-            .bind(now.violations)
-            .bind(now.findings)
-            .bind(now.critical)
-            .bind(now.high)
-            .bind(now.risk)
-            .bind(now.owner.team.as_str())
-            .bind(now.owner.system.as_str())
-            .bind(now.owner.component.as_str())
-            .bind(at)
-            .bind(now.judged_with.as_str())
-            .execute(&mut *self.tx)
-            .await?;
-        }
         let changed: Vec<_> = judged.iter().filter(|(before, now)| verdict(&before.state) != verdict(now)).collect();
-        for (before, _) in &changed {
-            sqlx::query("UPDATE verdict SET until_at = $1 WHERE image_id = $2 AND until_at IS NULL")
-                .bind(at)
+        self.set_verdicts(&changed).await?;
+        let owned: Vec<(String, &Ownership)> = judged
+            .iter()
+            .filter(|(before, now)| before.state.outcome.is_empty() || !before.state.owner.is_of_same(&now.owner))
+            .map(|(before, now)| (format!("image:{}", before.id), &now.owner))
+            .collect();
+        self.own(&owned).await?;
+        let text = "DELETE FROM behind WHERE image_id IN $$";
+        ask(&mut self.tx, text, &[], judged, |query, (before, _)| query.bind(i64::from(before.id))).await?;
+        Ok(())
+    }
+
+    /// What images are found to be as of now.
+    async fn set_states(&mut self, judged: &[(ImageRow, ImageState)]) -> Result<(), StoreError> {
+        let at = self.at;
+        let head =
+            "WITH now_is (id, outcome, violations, findings, critical, high, risk, team, system, component, judged_at,
+                      judged_with) AS (";
+        let tail =
+            ") UPDATE image SET outcome = now_is.outcome, violations = now_is.violations, findings = now_is.findings,
+                      critical = now_is.critical, high = now_is.high, risk = now_is.risk, team = now_is.team,
+                      system = now_is.system, component = now_is.component, judged_at = now_is.judged_at,
+                      judged_with = now_is.judged_with FROM now_is WHERE image.id = now_is.id";
+        insert(&mut self.tx, head, 12, tail, judged, |query, (before, now)| {
+            query
                 .bind(i64::from(before.id))
-                .execute(&mut *self.tx)
-                .await?;
-        }
+                .bind(now.outcome.clone())
+                .bind(now.violations)
+                .bind(now.findings)
+                .bind(now.critical)
+                .bind(now.high)
+                .bind(now.risk)
+                .bind(now.owner.team.clone())
+                .bind(now.owner.system.clone())
+                .bind(now.owner.component.clone())
+                .bind(at)
+                .bind(now.judged_with.clone())
+        })
+        .await
+    }
+
+    /// Ends the verdicts in force on images, and begins others.
+    async fn set_verdicts(&mut self, changed: &[&(ImageRow, ImageState)]) -> Result<(), StoreError> {
+        let at = self.at;
+        let judged_before: Vec<u32> = changed
+            .iter()
+            .filter(|(before, _)| !before.state.outcome.is_empty())
+            .map(|(before, _)| before.id)
+            .collect();
+        let text = "UPDATE verdict SET until_at = $1 WHERE until_at IS NULL AND image_id IN $$";
+        ask(&mut self.tx, text, &[at], &judged_before, |query, id| query.bind(i64::from(*id))).await?;
         let head = "INSERT INTO verdict (image_id, since_at, outcome, violations, findings, critical, high, risk, judged_with)";
-        insert(&mut self.tx, head, 9, "", &changed, |query, (before, now)| {
+        insert(&mut self.tx, head, 9, "", changed, |query, (before, now)| {
             query
                 .bind(i64::from(before.id))
                 .bind(at)
@@ -413,45 +366,7 @@ impl Write {
                 .bind(now.risk)
                 .bind(now.judged_with.clone())
         })
-        .await?;
-        for (before, now) in judged {
-            let same = (&before.state.owner.team, &before.state.owner.system, &before.state.owner.component)
-                == (&now.owner.team, &now.owner.system, &now.owner.component);
-            if !same || before.state.outcome.is_empty() {
-                self.own(&format!("image:{}", before.id), &now.owner).await?;
-            }
-        }
-        let ids: Vec<u32> = judged.iter().map(|(before, _)| before.id).collect();
-        for chunk in ids.chunks(ASKED_MAX) {
-            let text = format!("DELETE FROM behind WHERE image_id IN {}", places(1, chunk.len()));
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for id in chunk {
-                query = query.bind(i64::from(*id));
-            }
-            query.execute(&mut *self.tx).await?;
-        }
-        Ok(())
-    }
-
-    /// From now on an image (`image:N`) or layer (`layer:N`) is somebody's.
-    pub async fn own(&mut self, subject: &str, owner: &Ownership) -> Result<(), StoreError> {
-        sqlx::query("UPDATE ownership SET until_at = $1 WHERE subject = $2 AND until_at IS NULL")
-            .bind(self.at)
-            .bind(subject)
-            .execute(&mut *self.tx)
-            .await?;
-        sqlx::query(
-            "INSERT INTO ownership (subject, since_at, team, system, component, how) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(subject)
-        .bind(self.at)
-        .bind(owner.team.as_str())
-        .bind(owner.system.as_str())
-        .bind(owner.component.as_str())
-        .bind(owner.how.as_str())
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
+        .await
     }
 }
 
@@ -472,6 +387,11 @@ impl ImageState {
 }
 
 impl Ownership {
+    /// Whether it is the same team's, system's and component's, for whatever reason.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        (&self.team, &self.system, &self.component) == (&other.team, &other.system, &other.component)
+    }
+
     /// From `team, system, component`, the first at a place in the row.
     pub(crate) fn read(row: &AnyRow, at: usize) -> Result<Self, StoreError> {
         let (team, system, component) = (row.try_get(at)?, row.try_get(at + 1)?, row.try_get(at + 2)?);
@@ -505,15 +425,6 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(row.try_get(0)?)
-    }
-
-    /// The layers of images above a number: `(image, set)`, sorted by image.
-    pub async fn image_sets_after(&self, image: u32) -> Result<Vec<(u32, u32)>, StoreError> {
-        let rows = sqlx::query("SELECT image_id, set_id FROM image_layer WHERE image_id > $1 ORDER BY image_id")
-            .bind(i64::from(image))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok((number(row.try_get(0)?), number(row.try_get(1)?)))).collect()
     }
 
     /// What judging needs of an image.

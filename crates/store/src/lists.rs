@@ -5,10 +5,10 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use crate::Store;
 use crate::error::StoreError;
 use crate::images::{ImageState, Ownership};
 use crate::packages::number;
-use crate::{Store, Write};
 
 /// Which page, as of when, and what of it the caller may see.
 #[derive(Debug, Clone, Copy)]
@@ -403,29 +403,5 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.map(|row| Ok(Ownership { how: row.try_get(3)?, ..Ownership::read(&row, 0)? })).transpose()
-    }
-}
-
-impl Write {
-    /// The layers of images: number, diff id, the team that owns it and why, both empty where nobody does.
-    pub async fn layers_of(&mut self, images: &[u32]) -> Result<Vec<(u32, String, String, String)>, StoreError> {
-        let mut found = Vec::new();
-        for chunk in images.chunks(crate::bulk::ASKED_MAX) {
-            let text = format!(
-                "SELECT DISTINCT layer.id, layer.diff_id, COALESCE(ownership.team, ''), COALESCE(ownership.how, '') FROM image_layer
-                 JOIN layer ON layer.id = image_layer.layer_id
-                 LEFT JOIN ownership ON ownership.subject = 'layer:' || CAST(layer.id AS TEXT) AND ownership.until_at IS NULL
-                 WHERE image_layer.image_id IN {}",
-                crate::bulk::places(1, chunk.len())
-            );
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false);
-            for id in chunk {
-                query = query.bind(i64::from(*id));
-            }
-            for row in query.fetch_all(&mut *self.tx).await? {
-                found.push((number(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
-            }
-        }
-        Ok(found)
     }
 }

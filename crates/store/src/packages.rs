@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
-use crate::bulk::{ASKED_MAX, insert, places};
+use crate::bulk::{ask, insert};
 use crate::error::StoreError;
 use crate::{Store, Write};
 
@@ -34,18 +34,11 @@ pub struct PackageRow {
 
 impl Write {
     /// The numbers of these package versions, in their order, and which of them are new.
-    pub async fn packages(&mut self, packages: &[NewPackage]) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
+    pub async fn packages(&mut self, packages: &[&NewPackage]) -> Result<(Vec<u32>, Vec<u32>), StoreError> {
         let mut numbers: HashMap<String, u32> = HashMap::with_capacity(packages.len());
-        let keys: Vec<&str> = packages.iter().map(|package| package.key.as_str()).collect();
-        for chunk in keys.chunks(ASKED_MAX) {
-            let text = format!("SELECT key_digest, id FROM package WHERE key_digest IN {}", places(1, chunk.len()));
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for key in chunk {
-                query = query.bind(*key);
-            }
-            for row in query.fetch_all(&mut *self.tx).await? {
-                numbers.insert(row.try_get(0)?, number(row.try_get(1)?));
-            }
+        let text = "SELECT key_digest, id FROM package WHERE key_digest IN $$";
+        for row in ask(&mut self.tx, text, &[], packages, |query, package| query.bind(package.key.clone())).await? {
+            numbers.insert(row.try_get(0)?, number(row.try_get(1)?));
         }
         let (mut new, mut rows, mut queries) = (Vec::new(), Vec::new(), Vec::new());
         for package in packages {
@@ -56,7 +49,7 @@ impl Write {
             let id = self.counters.package;
             numbers.insert(package.key.clone(), number(id));
             new.push(number(id));
-            rows.push((id, package));
+            rows.push((id, *package));
             queries.extend(package.queries.iter().map(|query| (query, id)));
         }
         let head = "INSERT INTO package (id, key_digest, purl, name, body)";
@@ -74,48 +67,45 @@ impl Write {
             query.bind(ecosystem.clone()).bind(name.clone()).bind(*id)
         })
         .await?;
-        let found = |package: &NewPackage| numbers.get(&package.key).copied();
+        let found = |package: &&NewPackage| numbers.get(&package.key).copied();
         Ok((packages.iter().filter_map(found).collect(), new))
     }
 
-    /// The number of the set with this digest, and whether it is new; its members are then written.
-    pub async fn package_set(&mut self, digest: &str, members: &[u32]) -> Result<(u32, bool), StoreError> {
-        let known =
-            sqlx::query("SELECT id FROM package_set WHERE digest = $1").bind(digest).fetch_optional(&mut *self.tx);
-        if let Some(row) = known.await? {
-            return Ok((number(row.try_get(0)?), false));
-        }
-        self.counters.package_set += 1;
-        let id = self.counters.package_set;
-        sqlx::query("INSERT INTO package_set (id, digest) VALUES ($1, $2)")
-            .bind(id)
-            .bind(digest)
-            .execute(&mut *self.tx)
+    /// The numbers of those of these sets that are known, by digest.
+    pub async fn known_sets(&mut self, digests: &[&str]) -> Result<HashMap<String, u32>, StoreError> {
+        let text = "SELECT digest, id FROM package_set WHERE digest IN $$";
+        let rows = ask(&mut self.tx, text, &[], digests, |query, digest| query.bind((*digest).to_owned())).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, number(row.try_get(1)?)))).collect()
+    }
+
+    /// Remembers sets that are not known, each with its digest and its members; their numbers, in their order.
+    pub async fn put_sets(&mut self, sets: &[(&str, &[u32])]) -> Result<Vec<u32>, StoreError> {
+        let from = self.counters.package_set + 1;
+        self.counters.package_set += sets.len() as i64;
+        let rows: Vec<(i64, &str)> = (from..).zip(sets).map(|(id, (digest, _))| (id, *digest)).collect();
+        let head = "INSERT INTO package_set (id, digest)";
+        insert(&mut self.tx, head, 2, "", &rows, |query, (id, digest)| query.bind(*id).bind((*digest).to_owned()))
             .await?;
+        let members: Vec<(i64, u32)> = (from..)
+            .zip(sets)
+            .flat_map(|(id, (_, members))| members.iter().map(move |package| (id, *package)))
+            .collect();
         let head = "INSERT INTO package_set_member (set_id, package_id)";
-        insert(&mut self.tx, head, 2, "ON CONFLICT DO NOTHING", members, |query, package| {
-            query.bind(id).bind(i64::from(*package))
+        insert(&mut self.tx, head, 2, "ON CONFLICT DO NOTHING", &members, |query, (id, package)| {
+            query.bind(*id).bind(i64::from(*package))
         })
         .await?;
-        Ok((number(id), true))
+        Ok(rows.iter().map(|(id, _)| number(*id)).collect())
     }
 }
 
 impl Store {
     /// The bodies of packages.
     pub async fn package_bodies(&self, ids: &[u32]) -> Result<Vec<PackageRow>, StoreError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(ASKED_MAX) {
-            let text = format!("SELECT id, body FROM package WHERE id IN {}", places(1, chunk.len()));
-            let mut query = sqlx::query(AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for id in chunk {
-                query = query.bind(i64::from(*id));
-            }
-            for row in query.fetch_all(&self.pool).await? {
-                found.push(PackageRow { id: number(row.try_get(0)?), body: row.try_get(1)? });
-            }
-        }
-        Ok(found)
+        let mut connection = self.pool.acquire().await?;
+        let text = "SELECT id, body FROM package WHERE id IN $$";
+        let rows = ask(&mut connection, text, &[], ids, |query, id| query.bind(i64::from(*id))).await?;
+        rows.iter().map(|row| Ok(PackageRow { id: number(row.try_get(0)?), body: row.try_get(1)? })).collect()
     }
 
     /// The packages of which advisories of this ecosystem speak under this name.

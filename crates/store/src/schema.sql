@@ -4,6 +4,7 @@
 CREATE TABLE clock (
   only_row BIGINT PRIMARY KEY,
   at BIGINT NOT NULL,            -- of the newest write; each is later than the one before, whatever the machine's clock says
+  before_at BIGINT NOT NULL,     -- of the write before that
   package BIGINT NOT NULL,
   package_set BIGINT NOT NULL,
   layer BIGINT NOT NULL,
@@ -11,7 +12,7 @@ CREATE TABLE clock (
   change BIGINT NOT NULL,
   audit BIGINT NOT NULL
 );
-INSERT INTO clock VALUES (1, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO clock VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 
 -- What is in force: the index's digest, documents (policies, exceptions, catalog, owner rules, thresholds).
 CREATE TABLE setting (

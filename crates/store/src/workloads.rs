@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::bulk::{ASKED_MAX, places};
+use crate::bulk::ask;
 use crate::error::StoreError;
 use crate::{Store, Write};
 
@@ -53,21 +53,9 @@ impl Write {
 
     /// The workloads that run these images, as of this write.
     pub async fn running_images(&mut self, digests: &[&str]) -> Result<Vec<WorkloadRow>, StoreError> {
-        let mut found = Vec::new();
-        for chunk in digests.chunks(ASKED_MAX) {
-            let text = format!(
-                "{COLUMNS} WHERE until_at IS NULL AND image_digest IN {} ORDER BY environment, name",
-                places(1, chunk.len())
-            );
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(text)).persistent(chunk.len() == ASKED_MAX);
-            for digest in chunk {
-                query = query.bind(*digest);
-            }
-            for row in query.fetch_all(&mut *self.tx).await? {
-                found.push(workload(&row)?);
-            }
-        }
-        Ok(found)
+        let text = format!("{COLUMNS} WHERE until_at IS NULL AND image_digest IN $$ ORDER BY environment, name");
+        let rows = ask(&mut self.tx, &text, &[], digests, |query, digest| query.bind((*digest).to_owned())).await?;
+        rows.iter().map(workload).collect()
     }
 
     /// A workload runs from now on; one of its name that runs otherwise ends.

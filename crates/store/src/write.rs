@@ -15,6 +15,8 @@ pub struct Write {
     pub(crate) tx: Transaction<'static, Any>,
     /// The moment, in microseconds since 1970: later than that of every write before.
     pub at: i64,
+    /// The moment of the write before: who remembers it as its own knows that nobody else has written since.
+    pub before: i64,
     pub(crate) counters: Counters,
     _turn: OwnedMutexGuard<()>,
 }
@@ -36,8 +38,8 @@ impl Store {
         let turn = self.turn.clone().lock_owned().await;
         let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
         let row = sqlx::query(
-            "UPDATE clock SET at = CASE WHEN at < $1 THEN $1 ELSE at + 1 END WHERE only_row = 1
-             RETURNING at, package, package_set, layer, image, change, audit",
+            "UPDATE clock SET before_at = at, at = CASE WHEN at < $1 THEN $1 ELSE at + 1 END WHERE only_row = 1
+             RETURNING at, before_at, package, package_set, layer, image, change, audit",
         )
         .bind(now)
         .fetch_one(&mut *tx)
@@ -50,7 +52,7 @@ impl Store {
             change: row.try_get("change")?,
             audit: row.try_get("audit")?,
         };
-        Ok(Write { at: row.try_get("at")?, tx, counters, _turn: turn })
+        Ok(Write { at: row.try_get("at")?, before: row.try_get("before_at")?, tx, counters, _turn: turn })
     }
 
     /// The moment of the newest write.

@@ -123,13 +123,13 @@ impl Catalog {
     }
 
     /// The image patterns of all components, ready for many questions.
-    pub fn image_patterns(&self) -> ImagePatterns<'_> {
+    pub fn image_patterns(&self) -> ImagePatterns {
         ImagePatterns::new(self)
     }
 
     /// The component that an image belongs to by its name. For many images, ask [`Catalog::image_patterns`].
-    pub fn component_of_image(&self, name: &str) -> Option<&EntityRef> {
-        self.image_patterns().component_of(name)
+    pub fn component_of_image(&self, name: &str) -> Option<EntityRef> {
+        self.image_patterns().component_of(name).cloned()
     }
 }
 

@@ -35,34 +35,36 @@ fn literal_prefix(pattern: &str) -> &str {
 /// The pattern with the longest text before its first `*` or `?` wins, then the one with the most characters that are neither, then
 /// the component whose reference comes first. The order of files and lines does not matter: a directory has none.
 #[derive(Debug)]
-pub struct ImagePatterns<'c> {
-    by_prefix: HashMap<&'c str, Vec<(&'c str, &'c EntityRef)>>,
+pub struct ImagePatterns {
+    by_prefix: HashMap<String, Vec<(String, EntityRef)>>,
     longest: usize,
 }
 
-impl<'c> ImagePatterns<'c> {
-    pub(super) fn new(catalog: &'c Catalog) -> Self {
-        let mut by_prefix: HashMap<&str, Vec<_>> = HashMap::new();
+impl ImagePatterns {
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let mut by_prefix: HashMap<String, Vec<(String, EntityRef)>> = HashMap::new();
         for (reference, component) in &catalog.components {
             for pattern in &component.handling.images {
-                by_prefix.entry(literal_prefix(pattern)).or_default().push((pattern.as_str(), reference));
+                let prefix = literal_prefix(pattern).to_owned();
+                by_prefix.entry(prefix).or_default().push((pattern.clone(), reference.clone()));
             }
         }
         let literals = |pattern: &str| pattern.chars().filter(|c| !matches!(c, '*' | '?')).count();
         for patterns in by_prefix.values_mut() {
-            patterns.sort_by_key(|(pattern, reference)| (std::cmp::Reverse(literals(pattern)), *reference));
+            patterns
+                .sort_by_cached_key(|(pattern, reference)| (std::cmp::Reverse(literals(pattern)), reference.clone()));
         }
-        let longest = by_prefix.keys().map(|prefix| prefix.len()).max().unwrap_or(0);
+        let longest = by_prefix.keys().map(String::len).max().unwrap_or(0);
         Self { by_prefix, longest }
     }
 
     /// The component that an image belongs to. The name is whole, as platforms write it; its tag and digest do not matter.
-    pub fn component_of(&self, image: &str) -> Option<&'c EntityRef> {
+    pub fn component_of(&self, image: &str) -> Option<&EntityRef> {
         let name = repository(image);
         let lengths = (0..=name.len().min(self.longest)).rev().filter(|length| name.is_char_boundary(*length));
         let mut fitting = lengths.filter_map(|length| {
             let patterns = self.by_prefix.get(&name[..length])?;
-            patterns.iter().find(|(pattern, _)| glob::fits(pattern, name)).map(|(_, reference)| *reference)
+            patterns.iter().find(|(pattern, _)| glob::fits(pattern, name)).map(|(_, reference)| reference)
         });
         fitting.next()
     }

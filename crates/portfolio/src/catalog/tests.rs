@@ -113,7 +113,11 @@ fn an_image_belongs_to_the_component_with_the_longest_prefix() {
         ("", None),
         ("régistry.example/ß", None),
     ] {
-        assert_eq!(catalog.component_of_image(image).map(ToString::to_string).as_deref(), expected, "{image}");
+        assert_eq!(
+            catalog.component_of_image(image).map(|reference| reference.to_string()).as_deref(),
+            expected,
+            "{image}"
+        );
     }
 }
 
