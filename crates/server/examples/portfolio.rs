@@ -16,7 +16,7 @@ use model::digest::Digest;
 use model::inventory::Inventory;
 use model::package::{Package, PackageId, PackageType};
 use serde_json::{Value, json};
-use store::{ImageFilter, ImageLayer, NewImage, NewPackage, Page, Store};
+use store::{Filter, ImageLayer, ImageOrder, NewImage, NewPackage, Page, Store};
 
 /// Layers of an image: of the base, and its own.
 const BASE_LAYERS: usize = 4;
@@ -255,14 +255,16 @@ async fn main() {
     .await;
 
     let page = |at: i64, after: &'static str| Page { at, scope: "", after, count: 101 };
-    let (dependents, popular) =
-        timed(async { store.dependents(page(i64::MAX, ""), "image", "base-0").await.expect("an answer") }).await;
+    let (dependents, popular) = timed(async {
+        store.dependents(page(i64::MAX, ""), "image", "base-0", &Filter::default()).await.expect("an answer")
+    })
+    .await;
     let dependents: i64 = dependents.map_or(0, |found| found.teams.iter().map(|team| team.2).sum());
 
     let known = upload(0, packages);
     portfolio.ingest(upload(0, packages), "bench", SeenAt::Build).await.expect("taken in");
     let (_, again) = timed(async { portfolio.ingest(known, "bench", SeenAt::Build).await.expect("taken in") }).await;
-    let mut pages = Vec::new();
+    let (mut pages, filter) = (Vec::new(), Filter::default());
     let now = store.newest().await.expect("a moment");
     let seconds = 20.0;
     let began = Instant::now();
@@ -272,8 +274,9 @@ async fn main() {
         portfolio.ingest(upload(uploaded, packages), "bench", SeenAt::Build).await.expect("taken in");
         if uploaded % 10 == 0 {
             for at in [i64::MAX, now] {
-                let filter = ImageFilter { by_risk: uploaded % 20 == 0, ..ImageFilter::default() };
-                let (_, took) = timed(async { store.list_images(page(at, ""), &filter).await.expect("a page") }).await;
+                let order = if uploaded % 20 == 0 { ImageOrder::Risk } else { ImageOrder::Age };
+                let asked = store.list_images(page(at, ""), order, &filter);
+                let (_, took) = timed(async { asked.await.expect("a page") }).await;
                 pages.push((at == i64::MAX, took));
             }
         }

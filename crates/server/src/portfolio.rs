@@ -6,7 +6,7 @@ use model::Timestamp;
 use portfolio::catalog::ImagePatterns;
 use portfolio::change::Change;
 use serde::Serialize;
-use store::{ClaimRow, FindingUpdate, ImageState, NewImage, Ownership, Store, StoredChange, Write};
+use store::{ClaimRow, Filter, FindingUpdate, ImageState, NewImage, Ownership, Store, StoredChange, Write};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::ServerError;
@@ -397,7 +397,7 @@ impl Portfolio {
             },
         ));
         if state.outcome == "failed" {
-            let claims = self.store.claims(before.id).await?;
+            let claims = self.store.claims(before.id, &Filter::default()).await?;
             if let Some(passed) = claims.iter().rev().find(|claim| claim.outcome == "passed") {
                 changes.push((
                     before.id,
