@@ -86,7 +86,7 @@ fn too_large(message: String, at: usize, text: &str) -> ConditionError {
     ConditionError {
         code: ErrorCode::TooLarge,
         message,
-        remedy: Some("split it into several policies".into()),
+        remedy: Some("say it in fewer parts, or split it".into()),
         span: at..at + 1,
         text: text.to_owned(),
     }

@@ -6,6 +6,7 @@ mod names;
 use std::ops::Range;
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo};
+use model::Timestamp;
 use model::finding::Severity;
 use model::verdict::Stage;
 
@@ -22,13 +23,20 @@ pub(crate) struct Checker<'a> {
     table: &'a FactTable,
     stages: &'a [Stage],
     used: Vec<(usize, Fact)>,
+    /// A database will answer: what it cannot is refused.
+    by_database: bool,
     /// The variable of the quantifier around the part that is being checked.
     element: Option<String>,
 }
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(text: &'a str, source: &'a SourceInfo, table: &'a FactTable, stages: &'a [Stage]) -> Self {
-        Self { text, source, table, stages, used: Vec::new(), element: None }
+        Self { text, source, table, stages, used: Vec::new(), by_database: false, element: None }
+    }
+
+    /// The same, for a condition that a database answers.
+    pub(crate) fn for_database(self) -> Self {
+        Self { by_database: true, ..self }
     }
 
     /// The facts that were met.
@@ -77,6 +85,9 @@ impl<'a> Checker<'a> {
             LiteralValue::Boolean(value) => (Type::Bool, Node::Bool(*value.inner())),
             LiteralValue::Int(value) => (Type::Int, Node::Int(*value.inner())),
             LiteralValue::Double(value) => (Type::Double, Node::Double(*value.inner())),
+            LiteralValue::String(value) if self.by_database && value.inner().contains('\0') => {
+                return Err(self.unsupported(expression, "no text here holds a NUL character"));
+            }
             LiteralValue::String(value) => (Type::String, Node::String(value.inner().to_string())),
             LiteralValue::UInt(_) => return Err(self.unsupported(expression, "write whole numbers without `u`")),
             LiteralValue::Bytes(_) => return Err(self.unsupported(expression, "no fact holds bytes; drop the `b`")),
@@ -119,6 +130,21 @@ impl<'a> Checker<'a> {
             _ => mark,
         });
         parts.into_iter().chain(mark).reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+    }
+
+    /// A text literal where a point in time stands on the other side: `since >= "2026-11-27"`.
+    fn as_moment(&self, expression: &IdedExpr, node: Node) -> Result<Node, ConditionError> {
+        let moment = match &node {
+            Node::String(text) => text.parse().or_else(|_| format!("{text}T00:00:00Z").parse::<Timestamp>()).ok(),
+            _ => None,
+        };
+        moment.map(|moment| Node::Moment(moment.as_microsecond())).ok_or_else(|| {
+            let message = "a point in time compares only with a point in time";
+            let error = self.error(ErrorCode::WrongType, expression, message);
+            error.with_remedy(
+                "write `\"2026-11-27T09:00:00Z\"`, or `\"2026-11-27\"` for the beginning of that day in UTC",
+            )
+        })
     }
 
     /// A text literal where a severity stands on the other side: `finding.severity >= "high"`.

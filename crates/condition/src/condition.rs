@@ -46,6 +46,12 @@ impl Condition {
     }
 }
 
+/// Parses a text and checks it against a table, as one that a database will answer.
+pub(crate) fn checked_for_database(text: &str, table: &FactTable) -> Result<Node, ConditionError> {
+    let (expression, source) = parse(text)?;
+    Checker::new(text, &source, table, &[]).for_database().condition(&expression)
+}
+
 /// Parses within the bounds of [`bound`]. Macros stay the calls they are written as: the checker types them itself.
 fn parse(text: &str) -> Result<(IdedExpr, SourceInfo), ConditionError> {
     let admitted = bound::admit(text)?;

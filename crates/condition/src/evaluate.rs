@@ -27,6 +27,8 @@ pub enum Value<'a> {
     String(&'a str),
     /// A severity.
     Severity(Severity),
+    /// A point in time, in microseconds since 1970.
+    Moment(i64),
     /// A list of texts.
     Strings(&'a [String]),
     /// Texts under names.
@@ -121,13 +123,14 @@ impl<'a> Evaluation<'a> {
         Ok(if self.holds(condition)? { then } else { otherwise })
     }
 
-    fn value(&self, node: &'a Node) -> Result<Value<'a>, Undecided> {
+    pub(crate) fn value(&self, node: &'a Node) -> Result<Value<'a>, Undecided> {
         Ok(match node {
             Node::Bool(value) => Value::Bool(*value),
             Node::Int(value) => Value::Int(*value),
             Node::Double(value) => Value::Double(*value),
             Node::String(value) => Value::String(value),
             Node::Severity(value) => Value::Severity(*value),
+            Node::Moment(value) => Value::Moment(*value),
             Node::Element => Value::String(self.element),
             Node::Fact(index) => match self.facts.fact(*index) {
                 Value::Absent => return Err(Undecided::Absent(*index)),
@@ -193,7 +196,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// The order of two values that the checker found comparable; none for NaN.
-fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
+pub(crate) fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(&b)),
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(&b)),
@@ -202,12 +205,13 @@ fn compare(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
         (Value::Double(a), Value::Int(b)) => a.partial_cmp(&(b as f64)),
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
         (Value::Severity(a), Value::Severity(b)) => Some(a.cmp(&b)),
+        (Value::Moment(a), Value::Moment(b)) => Some(a.cmp(&b)),
         _ => None,
     }
 }
 
 impl Comparison {
-    fn accepts(self, order: Option<Ordering>) -> bool {
+    pub(crate) fn accepts(self, order: Option<Ordering>) -> bool {
         match self {
             Self::Equal => order == Some(Ordering::Equal),
             Self::NotEqual => order != Some(Ordering::Equal),

@@ -18,7 +18,7 @@ pub struct Fact {
     pub doc: &'static str,
 }
 
-/// The sorts of answers. Points in time are facts in days (`age_days`), so no clock is read while evaluating.
+/// The sorts of answers. How long ago something was is a fact in days (`age_days`), so no clock is read while evaluating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactType {
     /// True or false.
@@ -31,6 +31,8 @@ pub enum FactType {
     String,
     /// [`model::finding::Severity`], which compares by order.
     Severity,
+    /// A point in time, which compares with a text: `"2026-11-27T09:00:00Z"`, or a date for its beginning in UTC.
+    Moment,
     /// A list of texts.
     Strings,
     /// Texts under names: `image.labels["org.opencontainers.image.vendor"]`.
@@ -46,6 +48,7 @@ impl FactType {
             Self::Double => "double",
             Self::String => "string",
             Self::Severity => "severity",
+            Self::Moment => "timestamp",
             Self::Strings => "list<string>",
             Self::Labels => "map<string, string>",
         }

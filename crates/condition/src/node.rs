@@ -11,6 +11,7 @@ pub(crate) enum Type {
     Double,
     String,
     Severity,
+    Moment,
     Strings,
     Labels,
 }
@@ -23,6 +24,7 @@ impl Type {
             Self::Double => "a double",
             Self::String => "a string",
             Self::Severity => "a severity",
+            Self::Moment => "a point in time",
             Self::Strings => "a list of strings",
             Self::Labels => "a map of strings",
         }
@@ -41,6 +43,8 @@ pub(crate) enum Node {
     Double(f64),
     String(String),
     Severity(Severity),
+    /// In microseconds since 1970.
+    Moment(i64),
     /// A list of literals, on the right of `in`.
     List(Vec<Node>),
     /// The fact at this place of the table.
@@ -61,6 +65,16 @@ pub(crate) enum Node {
     Size(Box<Node>),
     Quantifier(Quantifier, Box<Node>, Box<Node>),
     Arithmetic(Arithmetic, Box<Node>, Box<Node>),
+}
+
+impl Node {
+    /// Whether it is a value that stands in the text itself.
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(
+            self,
+            Self::Bool(_) | Self::Int(_) | Self::Double(_) | Self::String(_) | Self::Severity(_) | Self::Moment(_)
+        )
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

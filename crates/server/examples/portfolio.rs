@@ -18,7 +18,7 @@ use model::digest::Digest;
 use model::inventory::Inventory;
 use model::package::{Package, PackageId, PackageType};
 use serde_json::{Value, json};
-use store::{ImageFilter, ImageLayer, NewImage, NewPackage, Page, Store};
+use store::{Filter, ImageLayer, ImageOrder, NewImage, NewPackage, Page, Store};
 
 /// Layers of an image: of the base, and its own.
 const BASE_LAYERS: usize = 4;
@@ -258,19 +258,19 @@ async fn first_pages(store: &Store, at: i64, when: &str, took: &mut BTreeMap<&'s
     let mut note = |now: &'static str, then: &'static str, seconds: f64| {
         took.entry(if is_now { now } else { then }).or_default().push(seconds);
     };
-    let (_, images) = timed(async { store.list_images(page, &ImageFilter::default()).await.expect("a page") }).await;
+    let all = Filter::default();
+    let (_, images) = timed(async { store.list_images(page, ImageOrder::Age, &all).await.expect("a page") }).await;
     note("images", "images as of", images);
-    let by_risk = ImageFilter { by_risk: true, ..ImageFilter::default() };
-    let (_, riskiest) = timed(async { store.list_images(page, &by_risk).await.expect("a page") }).await;
+    let (_, riskiest) = timed(async { store.list_images(page, ImageOrder::Risk, &all).await.expect("a page") }).await;
     note("images by risk", "images by risk as of", riskiest);
-    let team = ImageFilter { team: "team-7".into(), ..ImageFilter::default() };
-    let (_, teams) = timed(async { store.list_images(page, &team).await.expect("a page") }).await;
+    let team = Filter::compile("team == 'team-7' && critical > 0", store::IMAGE_FACTS).expect("a filter");
+    let (_, teams) = timed(async { store.list_images(page, ImageOrder::Age, &team).await.expect("a page") }).await;
     note("images of a team", "images of a team as of", teams);
-    let (_, findings) = timed(async { store.list_findings(page, 1).await.expect("a page") }).await;
+    let (_, findings) = timed(async { store.list_findings(page, 1, &all).await.expect("a page") }).await;
     note("findings", "findings as of", findings);
-    let (_, vulnerabilities) = timed(async { store.list_vulnerabilities(page).await.expect("a page") }).await;
+    let (_, vulnerabilities) = timed(async { store.list_vulnerabilities(page, &all).await.expect("a page") }).await;
     note("vulnerabilities", "vulnerabilities as of", vulnerabilities);
-    let (_, changes) = timed(async { store.changes_after(0, "", "", 101).await.expect("a page") }).await;
+    let (_, changes) = timed(async { store.changes_after(0, "", &all, 101).await.expect("a page") }).await;
     note("changes", "changes", changes);
 }
 
@@ -323,8 +323,10 @@ async fn main() {
     .await;
 
     let page = |at: i64, after: &'static str| Page { at, scope: "", after, count: 101 };
-    let (dependents, popular) =
-        timed(async { store.dependents(page(i64::MAX, ""), "image", "base-0").await.expect("an answer") }).await;
+    let (dependents, popular) = timed(async {
+        store.dependents(page(i64::MAX, ""), "image", "base-0", &Filter::default()).await.expect("an answer")
+    })
+    .await;
     let dependents: i64 = dependents.map_or(0, |found| found.teams.iter().map(|team| team.2).sum());
 
     let known = upload(0, packages);

@@ -21,6 +21,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
+use store::FilterFact;
+
 use crate::access::{self, Caller, Permission, Role};
 use crate::claim::CLAIM_BYTES_MAX;
 use crate::portfolio::Portfolio;
@@ -56,8 +58,10 @@ pub struct Route {
     pub permission: Permission,
     /// What it does, in a sentence.
     pub doc: &'static str,
-    /// What the query may hold.
+    /// What the query may hold, beside a filter.
     pub query: &'static [Parameter],
+    /// What its rows may be filtered by; nothing where it is no list.
+    pub facts: &'static [FilterFact],
     /// The schema of the request's body.
     pub body: Option<openapi::SchemaOf>,
     /// The schema of the answer.
@@ -73,12 +77,16 @@ impl std::fmt::Debug for Route {
 
 macro_rules! route {
     ($method:ident $path:literal $permission:ident $run:path, $doc:literal, [$($query:expr),*], $body:expr, $answer:expr) => {
+        route!($method $path $permission $run, $doc, [$($query),*] filter &[], $body, $answer)
+    };
+    ($method:ident $path:literal $permission:ident $run:path, $doc:literal, [$($query:expr),*] filter $facts:expr, $body:expr, $answer:expr) => {
         Route {
             method: Method::$method,
             path: $path,
             permission: Permission::$permission,
             doc: $doc,
             query: &[$($query),*],
+            facts: $facts,
             body: $body,
             answer: $answer,
             run: |call| Box::pin($run(call)),
@@ -101,17 +109,6 @@ const AS_OF: Parameter = Parameter {
     doc: "As of this moment (RFC 3339, or a date: its end in UTC).",
     schema: r#"{"anyOf":[{"type":"string","format":"date-time"},{"type":"string","format":"date"}]}"#,
 };
-const NAME: Parameter = Parameter { name: "name", doc: "A part of the image's name.", schema: TEXT };
-const TEAM: Parameter = Parameter { name: "team", doc: "The team that owns it.", schema: TEXT };
-const SYSTEM: Parameter = Parameter { name: "system", doc: "The system it belongs to.", schema: TEXT };
-const OUTCOME: Parameter = Parameter {
-    name: "outcome",
-    doc: "`passed`, `failed` or `unknown`.",
-    schema: r#"{"enum":["passed","failed","unknown"]}"#,
-};
-const BASE: Parameter = Parameter { name: "base", doc: "The name of the base image.", schema: TEXT };
-const RUNNING: Parameter =
-    Parameter { name: "running", doc: "`true`: only what runs.", schema: r#"{"type":"boolean"}"# };
 const SORT: Parameter = Parameter {
     name: "sort",
     doc: "`age` (oldest first) or `risk` (highest first).",
@@ -122,8 +119,6 @@ const AFTER: Parameter = Parameter {
     doc: "The number of the last change that was read.",
     schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
 };
-const KIND: Parameter = Parameter { name: "kind", doc: "Only changes of this kind: `risk.changed`, …", schema: TEXT };
-const ENVIRONMENT: Parameter = Parameter { name: "environment", doc: "Only this environment.", schema: TEXT };
 const WHAT: Parameter = Parameter {
     name: "of",
     doc: "`image`, `layer`, `package` or `vulnerability`.",
@@ -137,6 +132,20 @@ const SEEN: Parameter = Parameter {
     schema: r#"{"enum":["build","registry","running"]}"#,
 };
 
+const FILTER: Parameter = Parameter {
+    name: "filter",
+    doc: "Which rows: a condition (CEL) such as `name.startsWith(\"shop/\") && risk > 40`.",
+    schema: TEXT,
+};
+
+impl Route {
+    /// All that the query may hold.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let filter = (!self.facts.is_empty()).then_some(FILTER);
+        self.query.iter().copied().chain(filter).collect()
+    }
+}
+
 /// Every route.
 pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(|| {
     use openapi::{any, list, of};
@@ -146,31 +155,31 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
         route!(GET "/metrics" Open people::metrics, "Figures for Prometheus.", [], None, any),
         route!(GET "/api/v1/openapi.json" Open people::described, "This description.", [], None, any),
         route!(POST "/api/v1/reports" Report writes::report, "Claims what is inside something: a scan report, CycloneDX or SPDX; `Content-Encoding` gzip or zstd.", [SEEN], Some(any), of::<crate::portfolio::Ingested>),
-        route!(GET "/api/v1/images" Read images::list, "Images, with what they were judged and whose they are.", [LIMIT, CURSOR, AS_OF, NAME, TEAM, SYSTEM, OUTCOME, BASE, RUNNING, SORT], None, list::<images::Image>),
+        route!(GET "/api/v1/images" Read images::list, "Images, with what they were judged and whose they are.", [LIMIT, CURSOR, AS_OF, SORT] filter store::IMAGE_FACTS, None, list::<images::Image>),
         route!(GET "/api/v1/images/{digest}" Read images::one, "One image.", [AS_OF], None, of::<images::Image>),
-        route!(GET "/api/v1/images/{digest}/findings" Read images::findings, "What is wrong with an image, with the layer that brings it and that layer's team.", [LIMIT, CURSOR, AS_OF], None, list::<images::FindingOfImage>),
+        route!(GET "/api/v1/images/{digest}/findings" Read images::findings, "What is wrong with an image, with the layer that brings it and that layer's team.", [LIMIT, CURSOR, AS_OF] filter store::FINDING_FACTS, None, list::<images::FindingOfImage>),
         route!(GET "/api/v1/images/{digest}/risk/{vulnerability}" Read images::risk, "The risk of one finding of an image, factor by factor.", [AS_OF], None, of::<portfolio::risk::Risk>),
-        route!(GET "/api/v1/images/{digest}/verdicts" Read images::verdicts, "What an image was judged over time.", [], None, list::<images::VerdictOverTime>),
-        route!(GET "/api/v1/images/{digest}/claims" Read images::claims, "Who said what about an image.", [], None, list::<images::ClaimOfImage>),
+        route!(GET "/api/v1/images/{digest}/verdicts" Read images::verdicts, "What an image was judged over time.", [] filter store::VERDICT_FACTS, None, list::<images::VerdictOverTime>),
+        route!(GET "/api/v1/images/{digest}/claims" Read images::claims, "Who said what about an image.", [] filter store::CLAIM_FACTS, None, list::<images::ClaimOfImage>),
         route!(GET "/api/v1/images/{digest}/inventory" Read images::inventory, "What is inside an image: the claim that is in force.", [], None, any),
-        route!(GET "/api/v1/tags" Read images::tag, "What a name stood for over time.", [NAME], None, list::<images::TagOverTime>),
-        route!(GET "/api/v1/vulnerabilities" Read images::vulnerabilities, "Vulnerabilities in anything that is known.", [LIMIT, CURSOR, AS_OF], None, list::<images::Vulnerability>),
-        route!(GET "/api/v1/vulnerabilities/{id}/scores" Read images::scores, "How a vulnerability's scores went, per scorer.", [], None, list::<images::ScoreOverTime>),
-        route!(GET "/api/v1/dependents" Read images::dependents, "Who stands on an image, a layer or a package, or has a vulnerability: images, workloads, systems, teams, environments.", [WHAT, VALUE, LIMIT, CURSOR, AS_OF], None, of::<images::DependentsAnswer>),
-        route!(GET "/api/v1/workloads" Read images::workloads, "What runs where.", [LIMIT, CURSOR, AS_OF, ENVIRONMENT], None, list::<images::RunningWorkload>),
+        route!(GET "/api/v1/tags" Read images::tags, "What names stood for over time.", [LIMIT, CURSOR] filter store::TAG_FACTS, None, list::<images::TagOverTime>),
+        route!(GET "/api/v1/vulnerabilities" Read images::vulnerabilities, "Vulnerabilities in anything that the caller may see.", [LIMIT, CURSOR, AS_OF] filter store::VULNERABILITY_FACTS, None, list::<images::Vulnerability>),
+        route!(GET "/api/v1/vulnerabilities/{id}/scores" Read images::scores, "How a vulnerability's scores went, per scorer.", [] filter store::SCORE_FACTS, None, list::<images::ScoreOverTime>),
+        route!(GET "/api/v1/dependents" Read images::dependents, "Who stands on an image, a layer or a package, or has a vulnerability: images, workloads, systems, teams, environments.", [WHAT, VALUE, LIMIT, CURSOR, AS_OF] filter store::DEPENDENT_FACTS, None, of::<images::DependentsAnswer>),
+        route!(GET "/api/v1/workloads" Read images::workloads, "What runs where.", [LIMIT, CURSOR, AS_OF] filter store::WORKLOAD_FACTS, None, list::<images::RunningWorkload>),
         route!(PUT "/api/v1/environments/{environment}/workloads" Report writes::snapshot, "All that an environment runs; what is not listed runs no more.", [], Some(of::<Vec<crate::workloads::Workload>>), of::<writes::WorkloadsTaken>),
         route!(POST "/api/v1/environments/{environment}/workloads" Report writes::changes, "Workloads that started or stopped.", [], Some(of::<Vec<crate::workloads::WorkloadChange>>), of::<writes::WorkloadsTaken>),
-        route!(GET "/api/v1/changes" Read stream::changes, "The change feed, oldest first, as CloudEvents.", [AFTER, KIND, LIMIT], None, list::<stream::CloudEvent>),
-        route!(GET "/api/v1/changes/stream" Read stream::follow, "The change feed as Server-Sent Events; `Last-Event-ID` continues.", [AFTER, KIND], None, any),
+        route!(GET "/api/v1/changes" Read stream::changes, "The change feed, oldest first, as CloudEvents.", [AFTER, LIMIT] filter store::CHANGE_FACTS, None, list::<stream::CloudEvent>),
+        route!(GET "/api/v1/changes/stream" Read stream::follow, "The change feed as Server-Sent Events; `Last-Event-ID` continues.", [AFTER] filter store::CHANGE_FACTS, None, any),
         route!(GET "/api/v1/catalog" Read documents::catalog, "Systems, components, resources, teams and people.", [], None, of::<portfolio::catalog::Catalog>),
         route!(GET "/api/v1/documents/{name}" Rule documents::get, "A document in force: `catalog`, `owner-rules`, `policies`, `exceptions`, `thresholds` or `advisories`.", [AS_OF], None, of::<documents::Document>),
         route!(PUT "/api/v1/documents/{name}" Rule documents::put, "Puts a document in force: all its files, in place of those before.", [], Some(of::<documents::Files>), of::<documents::Taken>),
         route!(PUT "/api/v1/advisories/{id}" Advise documents::advise, "Publishes a private advisory (OSV); it takes the place of one with the same id.", [], Some(any), of::<documents::Taken>),
         route!(DELETE "/api/v1/advisories/{id}" Advise documents::withdraw, "Withdraws a private advisory.", [], None, of::<documents::Taken>),
-        route!(GET "/api/v1/tokens" Administer people::tokens, "All tokens, without their secrets.", [], None, list::<people::Token>),
+        route!(GET "/api/v1/tokens" Administer people::tokens, "All tokens, without their secrets.", [] filter store::TOKEN_FACTS, None, list::<people::Token>),
         route!(POST "/api/v1/tokens" Administer people::new_token, "Makes a token; its secret is in the answer and nowhere else.", [], Some(of::<people::NewToken>), of::<people::MadeToken>),
         route!(DELETE "/api/v1/tokens/{id}" Administer people::revoke, "Revokes a token.", [], None, any),
-        route!(GET "/api/v1/audit-log" Audit people::audit, "The audit log, oldest first; each entry holds a digest over itself and the one before.", [AFTER, LIMIT], None, list::<people::Entry>),
+        route!(GET "/api/v1/audit-log" Audit people::audit, "The audit log, oldest first; each entry holds a digest over itself and the one before.", [AFTER, LIMIT] filter store::AUDIT_FACTS, None, list::<people::Entry>),
     ]
 });
 
@@ -236,7 +245,8 @@ async fn answer(
             caller
         }
     };
-    let query = requests::query(parts.uri.query().unwrap_or_default(), route.query)?;
+    let mut query = requests::query(parts.uri.query().unwrap_or_default(), &route.parameters())?;
+    let filter = requests::filter(&query.remove(FILTER.name).unwrap_or_default(), route.facts)?;
     if params.iter().any(|(_, value)| value.contains('\0')) {
         return Err(Problem::missing("such thing"));
     }
@@ -249,7 +259,7 @@ async fn answer(
     };
     let etag = parts.headers.get(header::IF_NONE_MATCH).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
     let is_read = route.method == Method::GET;
-    let response = (route.run)(Call { app, caller, path, query, headers: parts.headers, body }).await?;
+    let response = (route.run)(Call { app, caller, path, query, filter, headers: parts.headers, body }).await?;
     Ok(if is_read { tagged(response, etag.as_deref()).await } else { response })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use portfolio::change::Change;
 use serde::{Deserialize, Serialize};
-use store::{ImageRow, ImageState, Ownership, Write};
+use store::{Filter, ImageRow, ImageState, Ownership, Write};
 
 use crate::ServerError;
 use crate::judge::{Judged, Summary, judge};
@@ -72,7 +72,7 @@ impl Portfolio {
         });
         if state.outcome == "failed" {
             // What its builder saw pass would not pass any more.
-            let claims = self.store.claims(before.id).await?;
+            let claims = self.store.claims(before.id, &Filter::default()).await?;
             changes.extend(claims.iter().rev().find(|claim| claim.outcome == "passed").map(|passed| {
                 Change::ComplianceLost {
                     image: before.digest.clone(),

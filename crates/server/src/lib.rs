@@ -15,7 +15,7 @@ mod judge;
 pub mod knowledge;
 mod memory;
 pub mod portfolio;
-mod prepare;
+pub mod prepare;
 pub mod problem;
 mod reconcile;
 mod renew;

@@ -10,7 +10,7 @@ use crate::portfolio::SeenAt;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     pub(crate) claim: Claim,
     /// What identifies the image.
     pub(crate) identity: String,
@@ -37,7 +37,7 @@ pub(crate) struct Brought {
 
 impl Prepared {
     /// Works it out. Takes some milliseconds.
-    pub(crate) fn of(claim: Claim) -> Self {
+    pub fn of(claim: Claim) -> Self {
         let inventory = &claim.inventory;
         let packages: Vec<NewPackage> =
             inventory.packages.iter().map(|package| new_package(package, inventory)).collect();
@@ -62,7 +62,7 @@ impl Prepared {
     }
 
     /// The image as it is stored, its sets known.
-    pub(crate) fn image(&self, seen: SeenAt, sets: &[u32]) -> NewImage {
+    pub fn image(&self, seen: SeenAt, sets: &[u32]) -> NewImage {
         let artifact = &self.claim.artifact;
         let base = artifact.base.as_ref();
         let kind = serde_json::to_value(artifact.kind).ok();

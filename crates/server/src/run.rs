@@ -109,7 +109,7 @@ impl Running {
 
 /// The first administrator's token, where there is no token at all.
 async fn first_token(portfolio: &Portfolio) -> Result<Option<String>, ServerError> {
-    if !portfolio.store.tokens().await?.is_empty() {
+    if !portfolio.store.tokens(&store::Filter::default()).await?.is_empty() {
         return Ok(None);
     }
     let (row, secret) = new_token("first administrator", Role::Administrator, "", None);

@@ -31,6 +31,7 @@ pub(crate) fn stored(image: u32, owner: &Ownership, change: &Change) -> StoredCh
         vulnerability: change.vulnerability().unwrap_or_default().to_owned(),
         team: owner.team.clone(),
         system: owner.system.clone(),
+        subject: String::new(),
         body: serde_json::to_string(change).unwrap_or_default(),
     }
 }

@@ -11,7 +11,7 @@ use dogwatch_server::portfolio::{Portfolio, SeenAt};
 use dogwatch_server::workloads::Workload;
 use model::Timestamp;
 use serde_json::{Value, json};
-use store::Store;
+use store::{Filter, Store};
 
 /// One line of the fixture.
 #[derive(Debug, serde::Deserialize)]
@@ -96,13 +96,14 @@ async fn rises_from_below_7_to_9_are_told_on_their_day_for_each_image() {
     }
     portfolio.reconcile_all().await.expect("judged");
 
+    let filter = Filter::compile("type == 'dev.dogwatch.risk.changed'", store::CHANGE_FACTS).expect("a filter");
     let days: BTreeSet<&str> = rises.iter().filter_map(|rise| rise.new_date.get(..10)).collect();
     let mut after = portfolio.store.newest_change().await.expect("a number");
     let mut told = 0;
     for day in days {
         portfolio.take_index(&index(directory.path(), &rises, day), "test").await.expect("taken");
         portfolio.reconcile_all().await.expect("judged");
-        let changes = portfolio.store.changes_after(after, "", "risk.changed", 10_000).await.expect("changes");
+        let changes = portfolio.store.changes_after(after, "", &filter, 10_000).await.expect("changes");
         after = portfolio.store.newest_change().await.expect("a number");
         let up: BTreeSet<(String, String, String)> = changes
             .iter()
@@ -125,7 +126,7 @@ async fn rises_from_below_7_to_9_are_told_on_their_day_for_each_image() {
     }
     assert_eq!(told, 2 * 55);
     // The history of one of them: two scores, one after the other.
-    let scores = portfolio.store.scores(&rises[0].id).await.expect("scores");
+    let scores = portfolio.store.scores(&rises[0].id, "", &Filter::default()).await.expect("scores");
     let ended: Vec<(f64, bool)> = scores.iter().map(|row| (row.score.unwrap_or(0.0), row.until.is_some())).collect();
     assert_eq!(ended, [(rises[0].old_score, true), (rises[0].new_score, false)]);
     // Judging again with nothing new tells nothing.

@@ -4,6 +4,7 @@
 use sqlx::Row;
 
 use crate::error::StoreError;
+use crate::filter::{Filter, FilterFact, Where};
 use crate::{Store, Write};
 
 /// One entry.
@@ -24,6 +25,15 @@ pub struct AuditEntry {
     /// Digest over the entry before and this one, hex.
     pub chain: String,
 }
+
+/// What the audit log may be filtered by.
+pub const AUDIT_FACTS: &[FilterFact] = &[
+    FilterFact::int("number", "number"),
+    FilterFact::moment("at", "at"),
+    FilterFact::text("actor", "actor"),
+    FilterFact::text("action", "action"),
+    FilterFact::text("subject", "subject"),
+];
 
 /// The digest of an entry, given that of the one before (empty for the first) and a hash function of bytes.
 pub fn chain_digest(before: &str, entry: &AuditEntry, hash: impl Fn(&[u8]) -> String) -> String {
@@ -76,14 +86,12 @@ impl Write {
 
 impl Store {
     /// Entries after a place, oldest first.
-    pub async fn audit_after(&self, number: i64, count: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, at, actor, action, subject, body, chain FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
-        )
-        .bind(number)
-        .bind(count)
-        .fetch_all(&self.pool)
-        .await?;
+    pub async fn audit_after(&self, number: i64, filter: &Filter, count: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut rows = Where::new("number > $1", [number.into()]);
+        rows.filter(filter);
+        rows.then("ORDER BY number LIMIT $$", [count.into()]);
+        let query = rows.query("SELECT number, at, actor, action, subject, body, chain FROM audit");
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(AuditEntry {

@@ -1,9 +1,10 @@
 //! The change feed: what happened, once, in the order of commits.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::bulk::insert;
 use crate::error::StoreError;
+use crate::filter::{Filter, FilterFact, Where};
 use crate::{Store, Write};
 
 /// One change.
@@ -25,7 +26,21 @@ pub struct StoredChange {
     pub system: String,
     /// What is to be told, as JSON.
     pub body: String,
+    /// The image's digest, or empty; told only where it is read.
+    pub subject: String,
 }
+
+const SUBJECT: &str = "COALESCE((SELECT image.digest FROM image WHERE image.id = change.image_id), '')";
+
+/// What changes may be filtered by. A text that a change leaves out is empty.
+pub const CHANGE_FACTS: &[FilterFact] = &[
+    FilterFact::text("type", "'dev.dogwatch.' || kind"),
+    FilterFact::moment("time", "at"),
+    FilterFact::text("subject", SUBJECT),
+    FilterFact::text("team", "team"),
+    FilterFact::text("system", "system"),
+    FilterFact::text("data.vulnerability", "vulnerability"),
+];
 
 impl Write {
     /// Adds changes to the feed, in their order.
@@ -55,16 +70,16 @@ impl Store {
         &self,
         number: i64,
         scope: &str,
-        kind: &str,
+        filter: &Filter,
         count: i64,
     ) -> Result<Vec<StoredChange>, StoreError> {
-        let (column, value) = crate::lists::scope_column(scope);
-        let text = format!(
-            "SELECT number, at, kind, image_id, vulnerability, team, system, body FROM change
-             WHERE number > $1 AND ($2 = '' OR kind = $2) {column} ORDER BY number LIMIT $3"
-        );
-        let query = sqlx::query(AssertSqlSafe(text)).bind(number).bind(kind).bind(count);
-        let query = if column.is_empty() { query } else { query.bind(value) };
+        let mut rows = Where::new("number > $1", [number.into()]);
+        rows.scope(scope, str::to_owned);
+        rows.filter(filter);
+        rows.then("ORDER BY number LIMIT $$", [count.into()]);
+        let query = rows.query(&format!(
+            "SELECT number, at, kind, image_id, vulnerability, team, system, body, {SUBJECT} FROM change"
+        ));
         let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
@@ -77,6 +92,7 @@ impl Store {
                     team: row.try_get(5)?,
                     system: row.try_get(6)?,
                     body: row.try_get(7)?,
+                    subject: row.try_get(8)?,
                 })
             })
             .collect()

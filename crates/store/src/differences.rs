@@ -58,7 +58,8 @@ impl Dialect {
         AssertSqlSafe(match self {
             // SQLite gives a column of an unknown type a numeric nature.
             Self::Sqlite => text.replace("BYTEA", "BLOB"),
-            Self::Postgres => text.to_owned(),
+            // Texts are sorted and compared by their bytes, as in SQLite and in Rust, whatever the server's language is.
+            Self::Postgres => text.replace(" TEXT", " TEXT COLLATE \"C\""),
         })
     }
 

@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::bulk::insert;
 use crate::error::StoreError;
+use crate::filter::{Filter, FilterFact, Where, packages_of};
 use crate::packages::number;
 use crate::{Store, Write};
 
@@ -54,6 +55,15 @@ pub struct ScoreRow {
     /// Until when, if it is over.
     pub until: Option<i64>,
 }
+
+/// What scores may be filtered by.
+pub const SCORE_FACTS: &[FilterFact] = &[
+    FilterFact::text("scorer", "scorer"),
+    FilterFact::double("score", "score"),
+    FilterFact::text("detail", "detail"),
+    FilterFact::moment("since", "since_at"),
+    FilterFact::moment("until", "until_at").optional(),
+];
 
 impl Write {
     /// Ends and begins findings.
@@ -156,15 +166,21 @@ impl Store {
         sqlx::query(AssertSqlSafe(text)).bind(at).fetch_all(&self.pool).await?.iter().map(row).collect()
     }
 
-    /// How the scores of a vulnerability went, oldest first.
-    pub async fn scores(&self, vulnerability: &str) -> Result<Vec<ScoreRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT vulnerability, scorer, score, detail, since_at, until_at FROM score WHERE vulnerability = $1
-             ORDER BY since_at, scorer",
-        )
-        .bind(vulnerability)
-        .fetch_all(&self.pool)
-        .await?;
+    /// How the scores of a vulnerability went, oldest first. A scope sees those of what is in its images now: which others are known here
+    /// is not for it to see.
+    pub async fn scores(&self, vulnerability: &str, scope: &str, filter: &Filter) -> Result<Vec<ScoreRow>, StoreError> {
+        let mut rows = Where::new("vulnerability = $2", [i64::MAX.into(), vulnerability.into()]);
+        rows.scope(scope, |owner| {
+            let packages = packages_of(owner, true);
+            format!(
+                "vulnerability IN (SELECT finding.vulnerability FROM finding WHERE finding.vulnerability = $2
+               AND finding.until_at IS NULL AND finding.package_id IN ({packages}))"
+            )
+        });
+        rows.filter(filter);
+        rows.then("ORDER BY since_at, scorer", []);
+        let query = rows.query("SELECT vulnerability, scorer, score, detail, since_at, until_at FROM score");
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(ScoreRow {

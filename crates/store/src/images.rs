@@ -102,17 +102,6 @@ pub struct Ownership {
     pub how: String,
 }
 
-/// A verdict over a time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VerdictRow {
-    /// From when on.
-    pub since: i64,
-    /// Until when, if it is over.
-    pub until: Option<i64>,
-    /// The verdict; its owner is not filled in.
-    pub state: ImageState,
-}
-
 /// Who said what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRow {
@@ -463,58 +452,5 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_else(|| digest.to_owned()))
-    }
-
-    /// Who claimed what of an image, oldest first.
-    pub async fn claims(&self, image: u32) -> Result<Vec<ClaimRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT digest, image_id, claimed_by, claimed_at, tool, inventory_digest, outcome, outcome_at FROM claim
-             WHERE image_id = $1 ORDER BY claimed_at, digest",
-        )
-        .bind(i64::from(image))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ClaimRow {
-                    digest: row.try_get(0)?,
-                    image: number(row.try_get(1)?),
-                    claimed_by: row.try_get(2)?,
-                    claimed_at: row.try_get(3)?,
-                    tool: row.try_get(4)?,
-                    inventory_digest: row.try_get(5)?,
-                    outcome: row.try_get(6)?,
-                    outcome_at: row.try_get(7)?,
-                })
-            })
-            .collect()
-    }
-
-    /// The verdicts on an image, oldest first.
-    pub async fn verdicts(&self, image: u32) -> Result<Vec<VerdictRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT since_at, until_at, outcome, violations, findings, critical, high, risk, judged_with FROM verdict
-             WHERE image_id = $1 ORDER BY since_at",
-        )
-        .bind(i64::from(image))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(VerdictRow { since: row.try_get(0)?, until: row.try_get(1)?, state: ImageState::read(row, 2)? })
-            })
-            .collect()
-    }
-
-    /// What a tag stood for, oldest first: since when, until when, which image's digest.
-    pub async fn tag_history(&self, name: &str) -> Result<Vec<(i64, Option<i64>, String)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT tag.since_at, tag.until_at, image.digest FROM tag JOIN image ON image.id = tag.image_id
-             WHERE tag.name = $1 ORDER BY tag.since_at",
-        )
-        .bind(name)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 }

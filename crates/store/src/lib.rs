@@ -11,9 +11,12 @@ mod audit;
 mod bulk;
 mod catalog;
 mod changes;
+mod dependents;
 mod differences;
 mod error;
+mod filter;
 mod findings;
+mod histories;
 mod images;
 mod layers;
 mod lists;
@@ -22,17 +25,22 @@ mod tokens;
 mod workloads;
 mod write;
 
-pub use audit::{AuditEntry, chain_digest};
+pub use audit::{AUDIT_FACTS, AuditEntry, chain_digest};
 pub use catalog::Setting;
-pub use changes::StoredChange;
+pub use changes::{CHANGE_FACTS, StoredChange};
+pub use dependents::{DEPENDENT_FACTS, Dependents};
 pub use error::StoreError;
-pub use findings::{FindingRow, FindingUpdate, NowTold, ScoreRow};
-pub use images::{ClaimRow, ImageRow, ImageState, Known, NewImage, Ownership, VerdictRow};
+pub use filter::{Filter, FilterFact, table};
+pub use findings::{FindingRow, FindingUpdate, NowTold, SCORE_FACTS, ScoreRow};
+pub use histories::{CLAIM_FACTS, TAG_FACTS, TagRow, VERDICT_FACTS, VerdictRow};
+pub use images::{ClaimRow, ImageRow, ImageState, Known, NewImage, Ownership};
 pub use layers::{ImageLayer, OwnedLayer};
-pub use lists::{Dependents, ImageFilter, ListedFinding, ListedImage, Page, VulnerabilityRow};
+pub use lists::{
+    FINDING_FACTS, IMAGE_FACTS, ImageOrder, ListedFinding, ListedImage, Page, VULNERABILITY_FACTS, VulnerabilityRow,
+};
 pub use packages::{NewPackage, PackageRow};
-pub use tokens::TokenRow;
-pub use workloads::WorkloadRow;
+pub use tokens::{TOKEN_FACTS, TokenRow};
+pub use workloads::{WORKLOAD_FACTS, WorkloadRow};
 pub use write::Write;
 
 use sqlx::AnyPool;

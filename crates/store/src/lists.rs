@@ -1,12 +1,14 @@
-//! What people ask for: pages of images, findings, vulnerabilities and dependents, now or as of any moment.
+//! What people ask for: pages of images, findings and vulnerabilities, now or as of any moment.
 //!
 //! Lists are sorted by stored keys only and continue after the last row's key, so a page costs the same wherever it is.
 
+use condition::{FactType, SqlValue};
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::filter::{Asked, Filter, FilterFact, Where, packages_of};
 use crate::images::{ImageState, Ownership};
 use crate::packages::number;
 
@@ -24,29 +26,67 @@ pub struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn is_now(&self) -> bool {
+    pub(crate) fn is_now(&self) -> bool {
         self.at == i64::MAX
+    }
+
+    /// The number that the last row of the page before has.
+    pub(crate) fn after_number(&self) -> SqlValue {
+        self.after.parse().unwrap_or(0i64).into()
     }
 }
 
-/// What an image must be to be listed; what is empty is not asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageFilter {
-    /// A part of its name.
-    pub name: String,
-    /// Its team.
-    pub team: String,
-    /// Its system.
-    pub system: String,
-    /// Its outcome.
-    pub outcome: String,
-    /// The base it is built on.
-    pub base: String,
-    /// Only those that run.
-    pub running: bool,
-    /// By risk, the highest first; else by age, the oldest first.
-    pub by_risk: bool,
+/// How images are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageOrder {
+    /// The oldest first.
+    Age,
+    /// The highest risk first.
+    Risk,
 }
+
+/// What images may be filtered by.
+pub const IMAGE_FACTS: &[FilterFact] = &[
+    FilterFact::text("digest", "digest"),
+    FilterFact::text("kind", "kind"),
+    FilterFact::text("name", "name"),
+    FilterFact::text("base", "base"),
+    FilterFact::text("outcome", "outcome"),
+    FilterFact::int("violations", "violations"),
+    FilterFact::int("findings", "findings"),
+    FilterFact::int("critical", "critical"),
+    FilterFact::int("high", "high"),
+    FilterFact::double("risk", "risk"),
+    FilterFact::text("team", "team"),
+    FilterFact::text("system", "system"),
+    FilterFact::text("component", "component"),
+    FilterFact::int("running", "running"),
+    FilterFact::moment("first_seen", "first_at"),
+    FilterFact::text("first_stage", "first_stage"),
+    FilterFact::moment("judged_at", "judged_at"),
+];
+
+/// What findings of an image may be filtered by.
+pub const FINDING_FACTS: &[FilterFact] = &[
+    FilterFact::text("package", "package.purl"),
+    FilterFact::int("layer", "image_layer.position"),
+    FilterFact::text("diff_id", "COALESCE(layer.diff_id, '')"),
+    FilterFact::text("layer_team", "COALESCE(ownership.team, '')"),
+    FilterFact::moment("since", "finding.since_at"),
+    FilterFact::double("score", "finding.score"),
+    FilterFact::new(FactType::Bool, "fixable", "finding.fixable <> 0"),
+    FilterFact::text("finding.id", "finding.vulnerability"),
+    FilterFact::new(FactType::Severity, "finding.severity", "finding.severity"),
+];
+
+/// What vulnerabilities may be filtered by.
+pub const VULNERABILITY_FACTS: &[FilterFact] = &[
+    FilterFact::text("id", "vulnerability"),
+    FilterFact::new(FactType::Severity, "severity", "MAX(severity)"),
+    FilterFact::double("score", "MAX(score)"),
+    FilterFact::int("packages", "COUNT(*)"),
+    FilterFact::int("fixable", "CAST(SUM(fixable) AS BIGINT)"),
+];
 
 /// An image in a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +130,10 @@ pub struct ListedFinding {
     pub layer_team: String,
     /// Since when it is known.
     pub since: i64,
+    /// The highest score that anybody gave.
+    pub score: f64,
+    /// A version without it has been published.
+    pub fixable: bool,
     /// The finding, as JSON.
     pub body: String,
 }
@@ -109,28 +153,8 @@ pub struct VulnerabilityRow {
     pub fixable: i64,
 }
 
-/// Who stands on something.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Dependents {
-    /// A page of the images, by number.
-    pub images: Vec<ListedImage>,
-    /// How many there are by team and system: `(team, system, images, running)`.
-    pub teams: Vec<(String, String, i64, i64)>,
-    /// How many workloads by environment: `(environment, production, workloads)`.
-    pub environments: Vec<(String, bool, i64)>,
-}
-
-/// The condition that a scope means, and the value to bind last.
-pub(crate) fn scope_column(scope: &str) -> (&'static str, String) {
-    match scope.split_once(':') {
-        Some(("team", team)) => ("AND team = $4", team.to_owned()),
-        Some(("system", system)) => ("AND system = $4", system.to_owned()),
-        _ => ("", String::new()),
-    }
-}
-
 /// Images as they are, or were at the moment `$1`.
-fn images_at(is_now: bool) -> &'static str {
+pub(crate) fn images_at(is_now: bool) -> &'static str {
     if is_now {
         "(SELECT id, digest, kind, name, base, base_digest, first_at, first_stage, running, outcome, violations, findings, critical, high,
            risk, judged_with, team, system, component, judged_at FROM image WHERE first_at <= $1)"
@@ -150,10 +174,10 @@ fn images_at(is_now: bool) -> &'static str {
     }
 }
 
-const LISTED: &str = "id, digest, kind, name, base, first_at, first_stage, running, outcome, violations, findings, critical, high, \
+pub(crate) const LISTED: &str = "id, digest, kind, name, base, first_at, first_stage, running, outcome, violations, findings, critical, high, \
                       risk, judged_with, team, system, component, judged_at";
 
-fn listed(row: &AnyRow) -> Result<ListedImage, StoreError> {
+pub(crate) fn listed(row: &AnyRow) -> Result<ListedImage, StoreError> {
     Ok(ListedImage {
         id: number(row.try_get(0)?),
         digest: row.try_get(1)?,
@@ -168,82 +192,60 @@ fn listed(row: &AnyRow) -> Result<ListedImage, StoreError> {
     })
 }
 
-/// Conditions with their values, numbered as they are added.
-struct Conditions {
-    text: String,
-    values: Vec<String>,
-    from: usize,
+fn finding(row: &AnyRow) -> Result<ListedFinding, StoreError> {
+    Ok(ListedFinding {
+        vulnerability: row.try_get(0)?,
+        package: number(row.try_get(1)?),
+        purl: row.try_get(2)?,
+        layer: number(row.try_get(3)?),
+        diff_id: row.try_get(4)?,
+        layer_team: row.try_get(5)?,
+        since: row.try_get(6)?,
+        score: row.try_get(7)?,
+        fixable: row.try_get::<i64, _>(8)? != 0,
+        body: row.try_get(9)?,
+    })
 }
 
-impl Conditions {
-    /// Numbers begin after those that are bound before.
-    fn after(bound: usize) -> Self {
-        Self { text: String::new(), values: Vec::new(), from: bound }
-    }
-
-    fn add(&mut self, condition: &str, value: &str) {
-        if !value.is_empty() {
-            self.values.push(value.to_owned());
-            let place = format!("${}", self.from + self.values.len());
-            self.text.push_str(&format!(" AND {}", condition.replace("$$", &place)));
+/// The query of a page of images.
+fn images_query(page: Page<'_>, order: ImageOrder, filter: &Filter) -> Asked {
+    let mut rows = Where::new("1 = 1", [page.at.into()]);
+    rows.scope(page.scope, str::to_owned);
+    rows.filter(filter);
+    match order {
+        ImageOrder::Age => {
+            rows.and("id > $$", [page.after_number()]);
+            rows.then("ORDER BY id", []);
+        }
+        ImageOrder::Risk => {
+            if let Some((risk, id)) = page.after.split_once(',') {
+                let risk = SqlValue::Double(risk.parse().unwrap_or(f64::MAX));
+                let id = id.parse().unwrap_or(0i64).into();
+                rows.and("risk <= $$ AND (risk < $$ OR id > $$)", [risk.clone(), risk, id]);
+            }
+            rows.then("ORDER BY risk DESC, id", []);
         }
     }
-
-    fn scope(&mut self, scope: &str) {
-        match scope.split_once(':') {
-            Some(("team", team)) => self.add("team = $$", team),
-            Some(("system", system)) => self.add("system = $$", system),
-            _ => {}
-        }
-    }
+    rows.then("LIMIT $$", [page.count.into()]);
+    rows.query(&format!("SELECT {LISTED} FROM {} AS listed", images_at(page.is_now())))
 }
 
 impl Store {
     /// A page of images.
-    pub async fn list_images(&self, page: Page<'_>, filter: &ImageFilter) -> Result<Vec<ListedImage>, StoreError> {
-        let mut conditions = Conditions::after(2);
-        conditions.scope(page.scope);
-        conditions.add("LOWER(name) LIKE '%' || LOWER($$) || '%'", &filter.name);
-        conditions.add("team = $$", &filter.team);
-        conditions.add("system = $$", &filter.system);
-        conditions.add("outcome = $$", &filter.outcome);
-        conditions.add("base = $$", &filter.base);
-        if filter.running {
-            conditions.text.push_str(" AND running > 0");
-        }
-        let order = if filter.by_risk {
-            if let Some((risk, id)) = page.after.split_once(',') {
-                conditions.add("risk <= CAST($$ AS DOUBLE PRECISION)", risk);
-                let place = conditions.from + conditions.values.len();
-                conditions.add(&format!("(risk < CAST(${place} AS DOUBLE PRECISION) OR id > CAST($$ AS BIGINT))"), id);
-            }
-            "risk DESC, id"
-        } else {
-            conditions.add("id > CAST($$ AS BIGINT)", page.after);
-            "id"
-        };
-        let text = format!(
-            "SELECT {LISTED} FROM {} AS listed WHERE 1 = 1{} ORDER BY {order} LIMIT $2",
-            images_at(page.is_now()),
-            conditions.text
-        );
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(page.at).bind(page.count);
-        for value in conditions.values {
-            query = query.bind(value);
-        }
-        query.fetch_all(&self.pool).await?.iter().map(listed).collect()
+    pub async fn list_images(
+        &self,
+        page: Page<'_>,
+        order: ImageOrder,
+        filter: &Filter,
+    ) -> Result<Vec<ListedImage>, StoreError> {
+        images_query(page, order, filter).fetch_all(&self.pool).await?.iter().map(listed).collect()
     }
 
-    /// One image by its digest or its number.
+    /// One image by its digest.
     pub async fn find_image(&self, page: Page<'_>, digest: &str) -> Result<Option<ListedImage>, StoreError> {
-        let mut conditions = Conditions::after(2);
-        conditions.scope(page.scope);
-        let text =
-            format!("SELECT {LISTED} FROM {} AS listed WHERE digest = $2{}", images_at(page.is_now()), conditions.text);
-        let mut query = sqlx::query(AssertSqlSafe(text)).bind(page.at).bind(digest);
-        for value in conditions.values {
-            query = query.bind(value);
-        }
+        let mut rows = Where::new("digest = $2", [page.at.into(), digest.into()]);
+        rows.scope(page.scope, str::to_owned);
+        let query = rows.query(&format!("SELECT {LISTED} FROM {} AS listed", images_at(page.is_now())));
         query.fetch_optional(&self.pool).await?.as_ref().map(listed).transpose()
     }
 
@@ -261,11 +263,25 @@ impl Store {
     }
 
     /// A page of an image's findings, by vulnerability and package. `after` is `VULNERABILITY,PACKAGE`.
-    pub async fn list_findings(&self, page: Page<'_>, image: u32) -> Result<Vec<ListedFinding>, StoreError> {
+    pub async fn list_findings(
+        &self,
+        page: Page<'_>,
+        image: u32,
+        filter: &Filter,
+    ) -> Result<Vec<ListedFinding>, StoreError> {
         let (vulnerability, package) = page.after.rsplit_once(',').unwrap_or(("", "0"));
-        let rows = sqlx::query(
+        let mut rows = Where::new("image_layer.image_id = $2", [page.at.into(), i64::from(image).into()]);
+        let package: i64 = package.parse().unwrap_or(0);
+        rows.and(
+            "(finding.vulnerability > $$ OR (finding.vulnerability = $$ AND finding.package_id > $$))",
+            [vulnerability.into(), vulnerability.into(), package.into()],
+        );
+        rows.filter(filter);
+        rows.then("ORDER BY finding.vulnerability, finding.package_id LIMIT $$", [page.count.into()]);
+        let query = rows.query(
             "SELECT finding.vulnerability, finding.package_id, package.purl, image_layer.position,
-               COALESCE(layer.diff_id, ''), COALESCE(ownership.team, ''), finding.since_at, finding.body
+               COALESCE(layer.diff_id, ''), COALESCE(ownership.team, ''), finding.since_at, finding.score, finding.fixable,
+               finding.body
              FROM image_layer
              JOIN package_set_member ON package_set_member.set_id = image_layer.set_id
              JOIN finding ON finding.package_id = package_set_member.package_id AND finding.since_at <= $1
@@ -273,46 +289,27 @@ impl Store {
              JOIN package ON package.id = finding.package_id
              LEFT JOIN layer ON layer.id = image_layer.layer_id
              LEFT JOIN ownership ON ownership.subject = 'layer:' || CAST(image_layer.layer_id AS TEXT)
-               AND ownership.since_at <= $1 AND (ownership.until_at IS NULL OR ownership.until_at > $1)
-             WHERE image_layer.image_id = $2
-               AND (finding.vulnerability > $3 OR (finding.vulnerability = $3 AND finding.package_id > CAST($4 AS BIGINT)))
-             ORDER BY finding.vulnerability, finding.package_id LIMIT $5",
-        )
-        .bind(page.at)
-        .bind(i64::from(image))
-        .bind(vulnerability)
-        .bind(package)
-        .bind(page.count)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ListedFinding {
-                    vulnerability: row.try_get(0)?,
-                    package: number(row.try_get(1)?),
-                    purl: row.try_get(2)?,
-                    layer: number(row.try_get(3)?),
-                    diff_id: row.try_get(4)?,
-                    layer_team: row.try_get(5)?,
-                    since: row.try_get(6)?,
-                    body: row.try_get(7)?,
-                })
-            })
-            .collect()
+               AND ownership.since_at <= $1 AND (ownership.until_at IS NULL OR ownership.until_at > $1)",
+        );
+        query.fetch_all(&self.pool).await?.iter().map(finding).collect()
     }
 
-    /// A page of vulnerabilities, by id.
-    pub async fn list_vulnerabilities(&self, page: Page<'_>) -> Result<Vec<VulnerabilityRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT vulnerability, MAX(severity), MAX(score), COUNT(*), CAST(SUM(fixable) AS BIGINT) FROM finding
-             WHERE vulnerability > $1 AND since_at <= $2 AND (until_at IS NULL OR until_at > $2)
-             GROUP BY vulnerability ORDER BY vulnerability LIMIT $3",
-        )
-        .bind(page.after)
-        .bind(page.at)
-        .bind(page.count)
-        .fetch_all(&self.pool)
-        .await?;
+    /// A page of vulnerabilities, by id: those in package versions that the scope sees, as they are in these.
+    pub async fn list_vulnerabilities(
+        &self,
+        page: Page<'_>,
+        filter: &Filter,
+    ) -> Result<Vec<VulnerabilityRow>, StoreError> {
+        let mut rows = Where::new("since_at <= $1 AND (until_at IS NULL OR until_at > $1)", [page.at.into()]);
+        rows.and("vulnerability > $$", [page.after.into()]);
+        rows.scope(page.scope, |owner| format!("package_id IN ({})", packages_of(owner, page.is_now())));
+        rows.then("GROUP BY vulnerability HAVING 1 = 1", []);
+        rows.filter(filter);
+        rows.then("ORDER BY vulnerability LIMIT $$", [page.count.into()]);
+        let query = rows.query(
+            "SELECT vulnerability, MAX(severity), MAX(score), COUNT(*), CAST(SUM(fixable) AS BIGINT) FROM finding",
+        );
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(VulnerabilityRow {
@@ -324,63 +321,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// Who stands on a base image (`image`: digest or name), a layer (`layer`: diff id), a package (`package`: name or package URL)
-    /// or has a vulnerability (`vulnerability`: its id). The page's scope is not asked: who stands on what is for its owner to know.
-    pub async fn dependents(&self, page: Page<'_>, what: &str, value: &str) -> Result<Option<Dependents>, StoreError> {
-        let on_sets = |packages: &str| {
-            format!(
-                "SELECT image_layer.image_id FROM image_layer WHERE image_layer.set_id IN
-                   (SELECT package_set_member.set_id FROM package_set_member WHERE package_set_member.package_id IN ({packages}))"
-            )
-        };
-        let ids = match what {
-            "image" => "SELECT id FROM image WHERE base = $2 OR base_digest = $2
-                 UNION SELECT above.image_id FROM image_layer AS above
-                   JOIN image_layer AS top ON top.layer_id = above.layer_id AND top.layer_id > 0
-                   JOIN image AS under ON under.id = top.image_id AND (under.digest = $2 OR under.name = $2)
-                 WHERE above.image_id <> under.id
-                   AND top.position = (SELECT MAX(position) FROM image_layer WHERE image_id = under.id)"
-                .to_owned(),
-            "layer" => "SELECT image_layer.image_id FROM image_layer JOIN layer ON layer.id = image_layer.layer_id
-                 WHERE layer.diff_id = $2 OR layer.chain = $2"
-                .to_owned(),
-            "package" => on_sets(
-                "SELECT package.id FROM package WHERE package.name = $2 OR package.purl = $2
-                 UNION SELECT package_query.package_id FROM package_query WHERE package_query.name = $2",
-            ),
-            "vulnerability" => on_sets(
-                "SELECT finding.package_id FROM finding WHERE finding.vulnerability = $2 AND finding.since_at <= $1
-                   AND (finding.until_at IS NULL OR finding.until_at > $1)",
-            ),
-            _ => return Ok(None),
-        };
-        let from = format!("{} AS listed WHERE id IN ({ids})", images_at(page.is_now()));
-        let text = format!("SELECT {LISTED} FROM {from} AND id > CAST($3 AS BIGINT) ORDER BY id LIMIT $4");
-        let after = if page.after.is_empty() { "0" } else { page.after };
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(page.at).bind(value).bind(after).bind(page.count);
-        let images = rows.fetch_all(&self.pool).await?.iter().map(listed).collect::<Result<_, _>>()?;
-        let text = format!(
-            "SELECT team, system, COUNT(*), CAST(SUM(CASE WHEN running > 0 THEN 1 ELSE 0 END) AS BIGINT) FROM {from}
-             GROUP BY team, system ORDER BY team, system"
-        );
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(page.at).bind(value).fetch_all(&self.pool).await?;
-        let teams = rows
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)))
-            .collect::<Result<_, StoreError>>()?;
-        let text = format!(
-            "SELECT environment, production, COUNT(*) FROM workload WHERE since_at <= $1 AND (until_at IS NULL OR until_at > $1)
-             AND image_digest IN (SELECT digest FROM image WHERE id IN ({ids}))
-             GROUP BY environment, production ORDER BY environment, production"
-        );
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(page.at).bind(value).fetch_all(&self.pool).await?;
-        let environments = rows
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? != 0, row.try_get(2)?)))
-            .collect::<Result<_, StoreError>>()?;
-        Ok(Some(Dependents { images, teams, environments }))
     }
 
     /// The layer with this diff id, or this chain; the lowest where several have it.
@@ -403,5 +343,33 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.map(|row| Ok(Ownership { how: row.try_get(3)?, ..Ownership::read(&row, 0)? })).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Execute};
+
+    use super::*;
+
+    async fn plan(store: &Store, filter: &str) -> String {
+        let filter = Filter::compile(filter, IMAGE_FACTS).expect("a filter");
+        let page = Page { at: i64::MAX, scope: "", after: "7", count: 101 };
+        let text = images_query(page, ImageOrder::Age, &filter).sql().as_str().to_owned();
+        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"))).fetch_all(&store.pool).await;
+        rows.expect("a plan").iter().map(|row| row.get::<String, _>(3) + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn equality_uses_the_index_and_needs_no_sorting() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", directory.path().join("p.db").display());
+        let store = Store::open(&url).await.expect("a store");
+        for fact in ["team", "system", "base", "name"] {
+            let plan = plan(&store, &format!("{fact} == 'x' && running > 0")).await;
+            assert_eq!(plan, format!("SEARCH image USING INDEX image_{fact} ({fact}=? AND id>?)\n"), "{fact}");
+        }
+        let plain = plan(&store, "true").await;
+        assert_eq!(plain, "SEARCH image USING INTEGER PRIMARY KEY (rowid>?)\n");
     }
 }

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::error::StoreError;
+use crate::filter::{Filter, FilterFact, Where};
 use crate::{Store, Write};
 
 /// A token, without its secret.
@@ -26,6 +27,17 @@ pub struct TokenRow {
     /// When it was revoked.
     pub revoked_at: Option<i64>,
 }
+
+/// What tokens may be filtered by.
+pub const TOKEN_FACTS: &[FilterFact] = &[
+    FilterFact::text("id", "id"),
+    FilterFact::text("name", "name"),
+    FilterFact::text("role", "role"),
+    FilterFact::text("scope", "scope"),
+    FilterFact::moment("created", "created_at"),
+    FilterFact::moment("expires", "expires_at").optional(),
+    FilterFact::moment("revoked", "revoked_at").optional(),
+];
 
 const COLUMNS: &str = "SELECT id, name, hash, role, scope, created_at, expires_at, revoked_at FROM token";
 
@@ -79,9 +91,11 @@ impl Store {
         row.as_ref().map(token).transpose()
     }
 
-    /// Every token, oldest first.
-    pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY created_at, id"));
-        sqlx::query(text).fetch_all(&self.pool).await?.iter().map(token).collect()
+    /// The tokens that a filter lets through, oldest first.
+    pub async fn tokens(&self, filter: &Filter) -> Result<Vec<TokenRow>, StoreError> {
+        let mut rows = Where::new("1 = 1", []);
+        rows.filter(filter);
+        rows.then("ORDER BY created_at, id", []);
+        rows.query(COLUMNS).fetch_all(&self.pool).await?.iter().map(token).collect()
     }
 }

@@ -1,10 +1,13 @@
 //! What runs where, over time.
 
+use condition::FactType;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::bulk::ask;
 use crate::error::StoreError;
+use crate::filter::{Filter, FilterFact, Where, images_of};
+use crate::lists::Page;
 use crate::{Store, Write};
 
 /// One workload: what an environment runs under a name.
@@ -27,6 +30,17 @@ pub struct WorkloadRow {
     /// Until when it ran.
     pub until: Option<i64>,
 }
+
+/// What workloads may be filtered by.
+pub const WORKLOAD_FACTS: &[FilterFact] = &[
+    FilterFact::text("environment", "environment"),
+    FilterFact::text("name", "name"),
+    FilterFact::text("image", "image_digest"),
+    FilterFact::text("image_name", "image_name"),
+    FilterFact::new(FactType::Bool, "production", "production <> 0"),
+    FilterFact::moment("since", "since_at"),
+    FilterFact::moment("until", "until_at").optional(),
+];
 
 const COLUMNS: &str =
     "SELECT environment, name, image_digest, image_name, production, body, since_at, until_at FROM workload";
@@ -118,19 +132,18 @@ impl Store {
         sqlx::query(text).bind(digest).fetch_all(&self.pool).await?.iter().map(workload).collect()
     }
 
-    /// The workloads of a moment after a place in the list (environment, name), by environment and name.
-    pub async fn workloads(
-        &self,
-        at: i64,
-        after: (&str, &str),
-        environment: &str,
-        count: i64,
-    ) -> Result<Vec<WorkloadRow>, StoreError> {
-        let text = sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE since_at <= $1 AND (until_at IS NULL OR until_at > $1) AND ($2 = '' OR environment = $2)
-             AND (environment > $3 OR (environment = $3 AND name > $4)) ORDER BY environment, name LIMIT $5"
-        ));
-        let query = sqlx::query(text).bind(at).bind(environment).bind(after.0).bind(after.1).bind(count);
-        query.fetch_all(&self.pool).await?.iter().map(workload).collect()
+    /// A page of the workloads of a moment, by environment and name: those that run images which the scope sees. `after` is the
+    /// environment, a character 1, and the name.
+    pub async fn workloads(&self, page: Page<'_>, filter: &Filter) -> Result<Vec<WorkloadRow>, StoreError> {
+        let (environment, name) = page.after.split_once('\u{1}').unwrap_or(("", ""));
+        let mut rows = Where::new("since_at <= $1 AND (until_at IS NULL OR until_at > $1)", [page.at.into()]);
+        rows.and(
+            "(environment > $$ OR (environment = $$ AND name > $$))",
+            [environment.into(), environment.into(), name.into()],
+        );
+        rows.scope(page.scope, |owner| format!("image_digest IN ({})", images_of(owner, "digest", page.is_now())));
+        rows.filter(filter);
+        rows.then("ORDER BY environment, name LIMIT $$", [page.count.into()]);
+        rows.query(COLUMNS).fetch_all(&self.pool).await?.iter().map(workload).collect()
     }
 }

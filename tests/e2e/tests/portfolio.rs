@@ -169,8 +169,8 @@ fn a_private_advisory_changes_verdicts_at_once_and_is_told_once() {
 
         // As of before, it was not so.
         let as_of = moment.as_str().expect("a moment");
-        let then = shop.server.list(&format!("/api/v1/images?as-of={as_of}&outcome=failed"));
-        let now = shop.server.list("/api/v1/images?outcome=failed");
+        let then = shop.server.list(&format!("/api/v1/images?as-of={as_of}&filter=outcome=='failed'"));
+        let now = shop.server.list("/api/v1/images?filter=outcome=='failed'");
         assert!(now.len() > then.len(), "{then:?} {now:?}");
         let findings = |at: &str| shop.server.list(&format!("/api/v1/images/{}/findings{at}", shop.upgraded)).len();
         assert_eq!(findings(""), findings(&format!("?as-of={as_of}")) + 1);
@@ -185,7 +185,7 @@ fn a_private_advisory_changes_verdicts_at_once_and_is_told_once() {
         shop.server.settle();
         let after = shop.server.changes(before + changes.len() as u64);
         assert!(kinds(&after).is_superset(&BTreeSet::from(["finding.gone", "verdict.changed"])), "{after:?}");
-        assert_eq!(shop.server.list("/api/v1/images?outcome=failed").len(), then.len());
+        assert_eq!(shop.server.list("/api/v1/images?filter=outcome=='failed'").len(), then.len());
 
         // By digest: a layer that must not be used.
         let layers = shop.user.scan(&format!("oci-dir:{}:base", upgraded().expect("it").layout.display()), &[]);

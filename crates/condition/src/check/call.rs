@@ -16,6 +16,11 @@ const REGEX_BYTES_MAX: usize = 256 << 10;
 
 impl Checker<'_> {
     pub(super) fn call(&mut self, expression: &IdedExpr, call: &CallExpr) -> Checked {
+        if self.by_database
+            && let Some((message, remedy)) = beyond_databases(call)
+        {
+            return Err(self.unsupported(expression, message).with_remedy(remedy));
+        }
         if let Some(comparison) = comparison(&call.func_name)
             && let [left, right] = call.args.as_slice()
         {
@@ -64,6 +69,9 @@ impl Checker<'_> {
             (Type::Severity, Type::Severity) => (left_node, right_node),
             (Type::Severity, _) => (left_node, self.as_severity(right, right_node)?),
             (_, Type::Severity) => (self.as_severity(left, left_node)?, right_node),
+            (Type::Moment, Type::Moment) => (left_node, right_node),
+            (Type::Moment, _) => (left_node, self.as_moment(right, right_node)?),
+            (_, Type::Moment) => (self.as_moment(left, left_node)?, right_node),
             (a, b) if a.is_number() && b.is_number() => (left_node, right_node),
             (Type::String, Type::String) => (left_node, right_node),
             (Type::Bool, Type::Bool) if matches!(comparison, Comparison::Equal | Comparison::NotEqual) => {
@@ -148,9 +156,15 @@ impl Checker<'_> {
         let mut items = Vec::with_capacity(literal.elements.len());
         for element in &literal.elements {
             let (element_type, node) = self.check(element)?;
+            if self.by_database && !node.is_literal() {
+                return Err(
+                    self.unsupported(element, "a filter's list holds quoted texts, numbers and severities only")
+                );
+            }
             items.push(match (kind, element_type) {
                 (Type::Severity, Type::Severity) => node,
                 (Type::Severity, _) => self.as_severity(element, node)?,
+                (Type::Moment, _) => self.as_moment(element, node)?,
                 (a, b) if a == b || a.is_number() && b.is_number() => node,
                 (a, b) => {
                     let message = format!("{} is never {}", a.as_str(), b.as_str());
@@ -243,6 +257,19 @@ impl Checker<'_> {
             None => error.with_remedy(format!("there are: {}", names.join(", "))),
         }
     }
+}
+
+/// What a database cannot answer as we would, and what to ask instead.
+fn beyond_databases(call: &CallExpr) -> Option<(&'static str, &'static str)> {
+    Some(match call.func_name.as_str() {
+        "matches" => ("a filter knows no regular expressions", "ask `startsWith`, `endsWith` or `contains`"),
+        operators::CONDITIONAL => ("a filter has no `? :`", "write it with `&&`, `||` and `!`"),
+        name if arithmetic(name).is_some() => ("a filter does not calculate", "compare a fact with a value"),
+        operators::NEGATE if !matches!(call.args.as_slice(), [IdedExpr { expr: Expr::Literal(_), .. }]) => {
+            ("a filter does not calculate", "compare a fact with a value")
+        }
+        _ => return None,
+    })
 }
 
 fn comparison(operator: &str) -> Option<Comparison> {

@@ -28,6 +28,7 @@ impl Checker<'_> {
             FactType::Double => Type::Double,
             FactType::String => Type::String,
             FactType::Severity => Type::Severity,
+            FactType::Moment => Type::Moment,
             FactType::Strings => Type::Strings,
             FactType::Labels => Type::Labels,
         };
@@ -65,6 +66,9 @@ impl Checker<'_> {
         match nearest(name, names()) {
             Some(near) => error.with_remedy(format!("did you mean `{near}`?")),
             None if !siblings.is_empty() => error.with_remedy(format!("`{root}` has: {}", siblings.join(", "))),
+            None if self.by_database => {
+                error.with_remedy(format!("a text is quoted; there are: {}", names().collect::<Vec<_>>().join(", ")))
+            }
             None => error.with_remedy("a text is quoted; the facts are listed in docs/policy-facts.md"),
         }
     }

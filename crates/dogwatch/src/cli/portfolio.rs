@@ -68,6 +68,9 @@ pub(crate) enum PortfolioCommand {
         /// Only those that are judged so.
         #[arg(long, value_name = "passed|failed|unknown")]
         outcome: Option<String>,
+        /// Only rows for which this condition holds: `name.startsWith("shop/") && risk > 40`.
+        #[arg(long, value_name = "EXPR")]
+        filter: Option<String>,
         /// As of this day or moment.
         #[arg(long, value_name = "DATE")]
         as_of: Option<String>,
@@ -84,6 +87,9 @@ pub(crate) enum PortfolioCommand {
         /// What it is, where that cannot be told from it.
         #[arg(long, value_enum)]
         of: Option<Of>,
+        /// Only rows for which this condition holds: `team == "payments" && running > 0`.
+        #[arg(long, value_name = "EXPR")]
+        filter: Option<String>,
         /// As of this day or moment.
         #[arg(long, value_name = "DATE")]
         as_of: Option<String>,
@@ -130,6 +136,9 @@ pub(crate) enum PortfolioCommand {
         /// Only changes of this kind: `risk.changed`, …
         #[arg(long, value_name = "KIND")]
         kind: Option<String>,
+        /// Only rows for which this condition holds: `data.vulnerability == "CVE-2021-44228"`.
+        #[arg(long, value_name = "EXPR")]
+        filter: Option<String>,
         #[command(flatten)]
         server: ServerArguments,
     },

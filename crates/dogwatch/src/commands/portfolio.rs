@@ -14,14 +14,17 @@ use crate::console::{Failure, Hint, note, write};
 /// Asks or tells, prints, and returns the exit code.
 pub(crate) fn run(command: PortfolioCommand) -> Result<u8, Failure> {
     match command {
-        PortfolioCommand::Images { team, system, outcome, as_of, json, server } => {
-            let text = |value: &Option<String>| value.clone().unwrap_or_default();
-            let (team, system, outcome, as_of) = (text(&team), text(&system), text(&outcome), text(&as_of));
-            let query = [("team", &*team), ("system", &*system), ("outcome", &*outcome), ("as-of", &*as_of)];
+        PortfolioCommand::Images { team, system, outcome, filter, as_of, json, server } => {
+            let filter = filter_of(&[("team", team), ("system", system), ("outcome", outcome)], filter);
+            let query = [("filter", &*filter), ("as-of", as_of.as_deref().unwrap_or_default())];
             let images = every(&Client::new(&server)?, "/api/v1/images", &query)?;
             write(&if json { lines(&images) } else { table(&images) }, None)?;
         }
-        PortfolioCommand::Dependents { what, of, as_of, json, server } => dependents(&what, of, as_of, json, &server)?,
+        PortfolioCommand::Dependents { what, of, filter, as_of, json, server } => {
+            let query =
+                [("filter", filter.as_deref().unwrap_or_default()), ("as-of", as_of.as_deref().unwrap_or_default())];
+            dependents(&what, of, &query, json, &server)?;
+        }
         PortfolioCommand::Explain { image, vulnerability, server } => {
             let path = format!("/api/v1/images/{}/risk/{}", escaped(&image), escaped(&vulnerability));
             let risk = Client::new(&server)?.get(&path, &[])?;
@@ -37,11 +40,12 @@ pub(crate) fn run(command: PortfolioCommand) -> Result<u8, Failure> {
             let taken = Client::new(&server)?.send("PUT", &path, &workloads)?;
             note(&format!("{environment}: {} started, {} stopped", taken["started"], taken["stopped"]));
         }
-        PortfolioCommand::Changes { after, kind, server } => {
+        PortfolioCommand::Changes { after, kind, filter, server } => {
             let client = Client::new(&server)?;
-            let (mut after, kind) = (after.to_string(), kind.unwrap_or_default());
+            let filter = filter_of(&[("type", kind.map(|kind| format!("dev.dogwatch.{kind}")))], filter);
+            let mut after = after.to_string();
             loop {
-                let query = [("after", &*after), ("kind", &*kind), ("limit", "1000")];
+                let query = [("after", &*after), ("filter", &*filter), ("limit", "1000")];
                 let page = client.get("/api/v1/changes", &query)?;
                 let Some(changes) = page["items"].as_array().filter(|changes| !changes.is_empty()) else { break };
                 write(&lines(changes), None)?;
@@ -86,6 +90,16 @@ pub(crate) fn audit_log(command: AuditLogCommand) -> Result<u8, Failure> {
             }
         }
     }
+}
+
+/// The filter that asks for all of this: these facts with these values, and the user's own filter.
+fn filter_of(values: &[(&str, Option<String>)], filter: Option<String>) -> String {
+    let given = values.iter().filter_map(|(fact, value)| Some((fact, value.as_ref()?)));
+    // Quoted as in JSON, which CEL reads alike.
+    let mut parts: Vec<String> = given.map(|(fact, value)| format!("{fact} == {}", json!(value))).collect();
+    // The line ends before the bracket: the user's filter may end in a comment.
+    parts.extend(filter.map(|filter| if parts.is_empty() { filter } else { format!("({filter}\n)") }));
+    parts.join(" && ")
 }
 
 /// All pages of a list.
@@ -147,7 +161,7 @@ fn table(images: &[Value]) -> String {
 fn dependents(
     what: &str,
     of: Option<Of>,
-    as_of: Option<String>,
+    query: &[(&str, &str)],
     json: bool,
     server: &ServerArguments,
 ) -> Result<(), Failure> {
@@ -156,7 +170,6 @@ fn dependents(
         Some(of) => vec![of],
         None => guesses(what),
     };
-    let as_of = as_of.unwrap_or_default();
     let mut answer = Value::Null;
     for kind in kinds {
         let kind = match kind {
@@ -165,7 +178,7 @@ fn dependents(
             Of::Package => "package",
             Of::Vulnerability => "vulnerability",
         };
-        let query = [("of", kind), ("value", what), ("as-of", &*as_of), ("limit", "1000")];
+        let query = [query, &[("of", kind), ("value", what), ("limit", "1000")]].concat();
         answer = client.get("/api/v1/dependents", &query)?;
         if answer["images"].as_array().is_some_and(|images| !images.is_empty()) {
             break;

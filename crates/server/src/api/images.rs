@@ -3,7 +3,7 @@
 use model::finding::Finding;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::{ImageFilter, ListedImage};
+use store::{Filter, ImageOrder, ListedImage};
 
 use super::requests::{Listed, cursor_of, json};
 use super::{Answer, Call};
@@ -79,25 +79,16 @@ impl Image {
 
 /// `GET /images`
 pub(super) async fn list(call: Call) -> Answer {
-    let by_risk = match call.get("sort") {
-        "" | "age" => false,
-        "risk" => true,
+    let order = match call.get("sort") {
+        "" | "age" => ImageOrder::Age,
+        "risk" => ImageOrder::Risk,
         other => return Err(Problem::bad("bad parameter", &format!("`sort` is `age` or `risk`, not `{other}`"))),
     };
-    let filter = ImageFilter {
-        name: call.get("name").into(),
-        team: call.get("team").into(),
-        system: call.get("system").into(),
-        outcome: call.get("outcome").into(),
-        base: call.get("base").into(),
-        running: call.get("running") == "true",
-        by_risk,
-    };
     let cursor = call.cursor()?;
-    let images = call.app.portfolio.store.list_images(call.page(&cursor)?, &filter).await?;
-    let key = |image: &(ListedImage, Image)| match by_risk {
-        true => format!("{},{}", image.0.state.risk, image.0.id),
-        false => image.0.id.to_string(),
+    let images = call.app.portfolio.store.list_images(call.page(&cursor)?, order, &call.filter).await?;
+    let key = |image: &(ListedImage, Image)| match order {
+        ImageOrder::Risk => format!("{},{}", image.0.state.risk, image.0.id),
+        ImageOrder::Age => image.0.id.to_string(),
     };
     let rows: Vec<(ListedImage, Image)> = images
         .into_iter()
@@ -155,6 +146,10 @@ pub struct FindingOfImage {
     pub since: String,
     /// Its risk here, 0 to 100.
     pub risk: f64,
+    /// The highest score that anybody gave, 0 to 10.
+    pub score: f64,
+    /// A version without it has been published.
+    pub fixable: bool,
     /// The finding; its `package` is 0.
     pub finding: Finding,
 }
@@ -163,7 +158,7 @@ pub struct FindingOfImage {
 pub(super) async fn findings(call: Call) -> Answer {
     let image = found(&call).await?;
     let cursor = call.cursor()?;
-    let rows = call.app.portfolio.store.list_findings(call.page(&cursor)?, image.id).await?;
+    let rows = call.app.portfolio.store.list_findings(call.page(&cursor)?, image.id, &call.filter).await?;
     let weigh = call.app.portfolio.weigher(&image).await?;
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
@@ -176,6 +171,8 @@ pub(super) async fn findings(call: Call) -> Answer {
             layer_team: row.layer_team,
             since: moment(row.since),
             risk: weigh(&finding).score,
+            score: row.score,
+            fixable: row.fixable,
             finding,
         };
         shown.push(((row.vulnerability, row.package), item));
@@ -189,7 +186,7 @@ pub(super) async fn risk(call: Call) -> Answer {
     let id = call.part("vulnerability");
     let weigh = call.app.portfolio.weigher(&image).await?;
     let page = store::Page { at: call.at()?, scope: "", after: &format!("{id},-1"), count: 1 };
-    let rows = call.app.portfolio.store.list_findings(page, image.id).await?;
+    let rows = call.app.portfolio.store.list_findings(page, image.id, &Filter::default()).await?;
     let row = rows.into_iter().find(|row| row.vulnerability == id).ok_or_else(|| Problem::missing("finding"))?;
     let finding: Finding =
         serde_json::from_str(&row.body).map_err(|source| crate::ServerError::Stored { what: "finding", source })?;
@@ -219,7 +216,7 @@ pub struct VerdictOverTime {
 /// `GET /images/{digest}/verdicts`
 pub(super) async fn verdicts(call: Call) -> Answer {
     let image = found(&call).await?;
-    let rows = call.app.portfolio.store.verdicts(image.id).await?;
+    let rows = call.app.portfolio.store.verdicts(image.id, &call.filter).await?;
     let items: Vec<VerdictOverTime> = rows
         .into_iter()
         .map(|row| VerdictOverTime {
@@ -255,7 +252,7 @@ pub struct ClaimOfImage {
 /// `GET /images/{digest}/claims`
 pub(super) async fn claims(call: Call) -> Answer {
     let image = found(&call).await?;
-    let rows = call.app.portfolio.store.claims(image.id).await?;
+    let rows = call.app.portfolio.store.claims(image.id, &call.filter).await?;
     let items: Vec<ClaimOfImage> = rows
         .into_iter()
         .map(|row| ClaimOfImage {
@@ -281,6 +278,8 @@ pub(super) async fn inventory(call: Call) -> Answer {
 /// What a name stood for.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TagOverTime {
+    /// The name.
+    pub name: String,
     /// From when on, RFC 3339.
     pub since: String,
     /// Until when; none while it holds.
@@ -290,24 +289,20 @@ pub struct TagOverTime {
     pub image: String,
 }
 
-/// `GET /tags?name=`
-pub(super) async fn tag(call: Call) -> Answer {
-    let store = &call.app.portfolio.store;
-    let mut items = Vec::new();
-    for (since, until, image) in store.tag_history(call.get("name")).await? {
-        // A name is as visible as what it stands for.
-        if store
-            .find_image(store::Page { at: i64::MAX, scope: &call.caller.scope, after: "", count: 1 }, &image)
-            .await?
-            .is_some()
-        {
-            items.push(TagOverTime { since: moment(since), until: until.map(moment), image });
-        }
-    }
-    Ok(json(&Listed { items, next: None }))
+/// `GET /tags`
+pub(super) async fn tags(call: Call) -> Answer {
+    let cursor = call.cursor()?;
+    let rows = call.app.portfolio.store.tags(call.page(&cursor)?, &call.filter).await?;
+    let pairs = rows.into_iter().map(|row| {
+        let key = format!("{}\u{1}{}", row.name, row.since);
+        let shown =
+            TagOverTime { name: row.name, since: moment(row.since), until: row.until.map(moment), image: row.image };
+        (key, shown)
+    });
+    listed_pairs(&call, pairs.collect(), |(key, _)| key.clone())
 }
 
-/// A vulnerability in anything that is known.
+/// A vulnerability in anything that the caller may see, as it is in that.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Vulnerability {
     /// Its id.
@@ -324,12 +319,8 @@ pub struct Vulnerability {
 
 /// `GET /vulnerabilities`
 pub(super) async fn vulnerabilities(call: Call) -> Answer {
-    if !call.caller.scope.is_empty() {
-        let detail = "a token bound to a team or system sees vulnerabilities by image";
-        return Err(Problem::new(403, "not allowed", detail));
-    }
     let cursor = call.cursor()?;
-    let rows = call.app.portfolio.store.list_vulnerabilities(call.page(&cursor)?).await?;
+    let rows = call.app.portfolio.store.list_vulnerabilities(call.page(&cursor)?, &call.filter).await?;
     const SEVERITIES: [&str; 6] = ["unknown", "negligible", "low", "medium", "high", "critical"];
     let items = rows
         .into_iter()
@@ -362,7 +353,7 @@ pub struct ScoreOverTime {
 
 /// `GET /vulnerabilities/{id}/scores`
 pub(super) async fn scores(call: Call) -> Answer {
-    let rows = call.app.portfolio.store.scores(call.part("id")).await?;
+    let rows = call.app.portfolio.store.scores(call.part("id"), &call.caller.scope, &call.filter).await?;
     let items: Vec<ScoreOverTime> = rows
         .into_iter()
         .map(|row| ScoreOverTime {
@@ -438,7 +429,7 @@ pub(super) async fn dependents(call: Call) -> Answer {
     }
     let cursor = call.cursor()?;
     let count = call.count()?;
-    let found = store.dependents(call.page(&cursor)?, what, value).await?;
+    let found = store.dependents(call.page(&cursor)?, what, value, &call.filter).await?;
     let Some(mut found) = found.filter(|_| !value.is_empty()) else {
         return Err(Problem::bad(
             "bad parameter",
@@ -496,14 +487,8 @@ pub struct RunningWorkload {
 
 /// `GET /workloads`
 pub(super) async fn workloads(call: Call) -> Answer {
-    if !call.caller.scope.is_empty() {
-        let detail = "a token bound to a team or system sees workloads by image";
-        return Err(Problem::new(403, "not allowed", detail));
-    }
     let cursor = call.cursor()?;
-    let after = cursor.split_once('\u{1}').unwrap_or(("", ""));
-    let rows =
-        call.app.portfolio.store.workloads(call.at()?, after, call.get("environment"), call.count()? + 1).await?;
+    let rows = call.app.portfolio.store.workloads(call.page(&cursor)?, &call.filter).await?;
     let items = rows
         .into_iter()
         .map(|row| RunningWorkload {

@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+use store::FilterFact;
 
 use super::ROUTES;
 use super::requests::Listed;
@@ -26,6 +27,15 @@ pub fn any(_: &mut SchemaGenerator) -> Schema {
     Schema::default()
 }
 
+/// What a list may be filtered by, in words.
+pub fn facts_in_words(facts: &[FilterFact]) -> String {
+    let named = facts.iter().map(|fact| {
+        let optional = if fact.optional { ", optional" } else { "" };
+        format!("`{}` ({}{optional})", fact.name, fact.kind.as_str())
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
 /// The document.
 pub fn document() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12()
@@ -38,9 +48,13 @@ pub fn document() -> Value {
         let in_path = named.map(|name| {
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
         });
-        let in_query = route.query.iter().map(|parameter| {
+        let in_query = route.parameters().into_iter().map(|parameter| {
             let schema: Value = serde_json::from_str(parameter.schema).unwrap_or_default();
-            json!({ "name": parameter.name, "in": "query", "description": parameter.doc, "schema": schema })
+            let mut doc = parameter.doc.to_owned();
+            if parameter.name == "filter" {
+                doc.push_str(&format!(" Of a row it may ask: {}.", facts_in_words(route.facts)));
+            }
+            json!({ "name": parameter.name, "in": "query", "description": doc, "schema": schema })
         });
         let answer = (route.answer)(&mut generator);
         let kind = match route.path {

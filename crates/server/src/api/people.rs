@@ -110,7 +110,7 @@ impl Token {
 
 /// `GET /tokens`
 pub(super) async fn tokens(call: Call) -> Answer {
-    let items: Vec<Token> = call.app.portfolio.store.tokens().await?.into_iter().map(Token::of).collect();
+    let items: Vec<Token> = call.app.portfolio.store.tokens(&call.filter).await?.into_iter().map(Token::of).collect();
     Ok(json(&Listed { items, next: None }))
 }
 
@@ -193,7 +193,7 @@ pub struct Entry {
 
 /// `GET /audit-log`
 pub(super) async fn audit(call: Call) -> Answer {
-    let rows = call.app.portfolio.store.audit_after(call.number("after")?, call.count()? + 1).await?;
+    let rows = call.app.portfolio.store.audit_after(call.number("after")?, &call.filter, call.count()? + 1).await?;
     let items = rows
         .into_iter()
         .map(|row| Entry {

@@ -10,7 +10,7 @@ use model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::Page;
+use store::{Filter, FilterFact, Page};
 
 use super::{Answer, App, Parameter};
 use crate::access::Caller;
@@ -34,8 +34,10 @@ pub struct Call {
     pub caller: Caller,
     /// The parts of the path.
     pub path: BTreeMap<String, String>,
-    /// The query.
+    /// The query, without its filter.
     pub query: BTreeMap<String, String>,
+    /// Which rows of the list are asked for.
+    pub filter: Filter,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -70,6 +72,11 @@ pub(super) fn query(text: &str, known: &[Parameter]) -> Result<BTreeMap<String, 
         }
     }
     Ok(query)
+}
+
+/// Reads a filter of a list with these facts.
+pub(super) fn filter(text: &str, facts: &[FilterFact]) -> Result<Filter, Problem> {
+    Filter::compile(text, facts).map_err(|error| Problem::bad("bad filter", &error.diagnostic("filter").to_string()))
 }
 
 /// Refuses what the schema of a parameter does not allow, as far as words go; numbers and moments are read later.

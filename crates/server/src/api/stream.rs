@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::StoredChange;
+use store::{StoreError, StoredChange};
 
 use super::{Answer, Call};
 use crate::problem::Problem;
@@ -32,6 +32,9 @@ pub struct CloudEvent {
     pub time: String,
     /// `application/json`
     pub datacontenttype: &'static str,
+    /// The digest of the image it is about, where it is about one that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
     /// The team concerned, where there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: String,
@@ -51,6 +54,7 @@ impl CloudEvent {
             kind: format!("dev.dogwatch.{}", change.kind),
             time: moment(change.at),
             datacontenttype: "application/json",
+            subject: change.subject,
             team: change.team,
             system: change.system,
             data: serde_json::from_str(&change.body).unwrap_or_default(),
@@ -64,7 +68,7 @@ pub(super) async fn changes(call: Call) -> Answer {
         .app
         .portfolio
         .store
-        .changes_after(call.number("after")?, &call.caller.scope, call.get("kind"), call.count()? + 1)
+        .changes_after(call.number("after")?, &call.caller.scope, &call.filter, call.count()? + 1)
         .await?;
     call.listed(rows.into_iter().map(CloudEvent::of).collect(), |event: &CloudEvent| event.id.clone())
 }
@@ -89,12 +93,11 @@ pub(super) async fn follow(call: Call) -> Answer {
                     return Some((Ok::<_, Infallible>(event), (call, told, after, waiting)));
                 }
                 told.mark_unchanged();
-                let store = &call.app.portfolio.store;
-                let rows = store.changes_after(after, &call.caller.scope, call.get("kind"), AT_A_TIME).await;
-                match rows {
-                    Ok(rows) if !rows.is_empty() => waiting = rows.into_iter().rev().collect(),
+                match next(&call, after).await {
+                    Ok((rows, _)) if !rows.is_empty() => waiting = rows.into_iter().rev().collect(),
                     // Another server may have written: that wakes nobody here, so look now and then.
-                    Ok(_) => {
+                    Ok((_, newest)) => {
+                        after = after.max(newest);
                         if let Ok(Err(_)) = tokio::time::timeout(Duration::from_secs(2), told.changed()).await {
                             return None;
                         }
@@ -105,4 +108,11 @@ pub(super) async fn follow(call: Call) -> Answer {
             }
         });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// The next changes that the caller asks for, and up to where the feed was read where there are none.
+async fn next(call: &Call, after: i64) -> Result<(Vec<StoredChange>, i64), StoreError> {
+    let store = &call.app.portfolio.store;
+    let newest = store.newest_change().await?;
+    Ok((store.changes_after(after, &call.caller.scope, &call.filter, AT_A_TIME).await?, newest))
 }
