@@ -58,6 +58,8 @@ fn run(cli: Cli) -> Result<u8, console::Failure> {
         Command::Policy(command) => commands::policy::run(command),
         Command::Bases(command) => commands::bases::run(command),
         Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Backup(arguments) => commands::backup::backup(arguments),
+        Command::Restore(arguments) => commands::backup::restore(arguments),
         Command::Portfolio(command) => commands::portfolio::run(command),
         Command::Watch(arguments) => commands::watch::run(arguments),
         Command::AuditLog(command) => commands::portfolio::audit_log(command),

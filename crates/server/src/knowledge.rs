@@ -105,7 +105,8 @@ impl Indexes {
             .map_err(|source| io(&self.directory, source))
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
+    /// Where the index with this digest is, if it was kept.
+    pub(crate) fn path(&self, digest: &str) -> PathBuf {
         self.directory.join(format!("{}.index", digest.replace(':', "-")))
     }
 

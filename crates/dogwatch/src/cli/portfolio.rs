@@ -1,22 +1,38 @@
-//! The arguments of `serve`, `portfolio` and `audit-log`.
+//! The arguments of `serve`, `backup`, `restore`, `portfolio` and `audit-log`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// How to serve.
+/// Where a server keeps what it remembers.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
-    /// Where to keep the database and advisory indexes [default: `server` in the user's data directory].
+pub(crate) struct KeptArguments {
+    /// Where the database and advisory indexes are kept [default: `server` in the user's data directory].
     #[arg(long, value_name = "DIR", env = "DOGWATCH_SERVER_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Where to listen.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7979", env = "DOGWATCH_LISTEN")]
-    pub(crate) listen: SocketAddr,
     /// The database, `postgres://USER@HOST/NAME` or `sqlite:FILE` [default: `portfolio.db` in the data directory].
     #[arg(long, value_name = "URL", env = "DOGWATCH_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+}
+
+/// What to back up, or to restore.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The backup.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) kept: KeptArguments,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) kept: KeptArguments,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7979", env = "DOGWATCH_LISTEN")]
+    pub(crate) listen: SocketAddr,
     /// The advisory index to judge with; replaced, it is taken up [default: the user's, else the snapshot that ships].
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
