@@ -2,6 +2,7 @@
 
 mod advice;
 pub(crate) mod advisories;
+pub(crate) mod audit_log;
 pub(crate) mod backup;
 pub(crate) mod bases;
 pub(crate) mod cache;

@@ -62,7 +62,7 @@ fn run(cli: Cli) -> Result<u8, console::Failure> {
         Command::Restore(arguments) => commands::backup::restore(arguments),
         Command::Portfolio(command) => commands::portfolio::run(command),
         Command::Watch(arguments) => commands::watch::run(arguments),
-        Command::AuditLog(command) => commands::portfolio::audit_log(command),
+        Command::AuditLog(command) => commands::audit_log::run(command),
         Command::Cache(command) => commands::cache::run(command),
         Command::Config(ConfigCommand::Show) => commands::config::show(cli.config.as_deref()),
         Command::Completions { shell } => commands::manual::completions(shell),

@@ -86,6 +86,11 @@ pub struct Indexes {
 }
 
 impl Indexes {
+    /// Those of a server whose data is in this directory.
+    pub fn of(data: &Path) -> Self {
+        Self::new(data.join("indexes"))
+    }
+
     /// Kept in this directory.
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }

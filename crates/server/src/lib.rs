@@ -9,11 +9,13 @@
 pub mod access;
 pub mod api;
 pub mod backup;
+pub mod checkpoint;
 pub mod claim;
 mod documents;
 mod judge;
 pub mod knowledge;
 mod memory;
+pub mod notary;
 pub mod portfolio;
 pub mod problem;
 mod reconcile;
@@ -77,6 +79,9 @@ pub enum ServerError {
         /// The first.
         first: String,
     },
+    /// The audit log cannot be signed.
+    #[error(transparent)]
+    Notary(#[from] notary::NotaryError),
     /// The address cannot be listened at.
     #[error("cannot listen at `{address}`")]
     Listen {
@@ -94,6 +99,14 @@ impl From<ServerError> for problem::Problem {
             ServerError::Store(error) => error.into(),
             ServerError::NotHere { .. } => {
                 Self::new(503, "not ready", &format!("{error}; run `dogwatch advisories update` there"))
+            }
+            ServerError::Notary(error) => {
+                tracing::error!(error = problem::causes(&error), "the audit log was not signed");
+                Self::new(
+                    409,
+                    "the audit log cannot be signed",
+                    "it was changed, or its key cannot be used; the server's log says how",
+                )
             }
             error => {
                 tracing::error!(error = problem::causes(&error), "request failed");

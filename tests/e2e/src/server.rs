@@ -237,6 +237,11 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Does something to its first database, past the server.
+    pub fn sql(&self, text: &str) {
+        self.run("psql", &["--quiet", "--set", "ON_ERROR_STOP=1", "--command", text, &self.url()]);
+    }
+
     fn data(&self) -> String {
         self.directory.path().join("data").display().to_string()
     }

@@ -42,6 +42,10 @@ pub(crate) struct ServeArguments {
     /// The certificate's private key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Sign the audit log with this Ed25519 key (PEM), see `dogwatch advisories keygen` [default: `audit.key` in the data directory, made at
+    /// the first start].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_key: Option<PathBuf>,
     /// How to write the log on stderr.
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
     pub(crate) log: LogForm,
@@ -200,7 +204,7 @@ pub(crate) enum Document {
 /// Looks after the audit log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditLogCommand {
-    /// Prints the audit log, an entry a line.
+    /// Prints the audit log, an entry a line, and last a signed checkpoint over all of them.
     Export {
         #[command(flatten)]
         server: ServerArguments,
@@ -209,6 +213,12 @@ pub(crate) enum AuditLogCommand {
     Verify {
         /// The file, as `export` writes it.
         file: PathBuf,
+        /// All of it must be signed by this public key: a PEM file, or the text that `dogwatch serve` shows. May be given several times.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
+        /// A checkpoint that was kept elsewhere: the log must continue it. May be given several times.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
     },
 }
 

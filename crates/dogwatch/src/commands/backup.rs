@@ -11,7 +11,7 @@ use crate::console::{Failure, note, write};
 /// Writes the file.
 pub(crate) fn backup(arguments: BackupArguments) -> Result<u8, Failure> {
     let kept = Kept::of(arguments.kept)?;
-    let indexes = Indexes::new(kept.indexes());
+    let indexes = Indexes::of(&kept.directory);
     let made = wait(server::backup::backup(&kept.database_url, &indexes, &arguments.file))?;
     if !made.has_index {
         note("the advisories in force are not in this data directory, so they are not in the backup");
@@ -23,7 +23,7 @@ pub(crate) fn backup(arguments: BackupArguments) -> Result<u8, Failure> {
 pub(crate) fn restore(arguments: BackupArguments) -> Result<u8, Failure> {
     let kept = Kept::of(arguments.kept)?;
     kept.make()?;
-    let indexes = Indexes::new(kept.indexes());
+    let indexes = Indexes::of(&kept.directory);
     said("restored", &wait(server::backup::restore(&arguments.file, &kept.database_url, &indexes))?)
 }
 

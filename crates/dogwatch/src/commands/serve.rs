@@ -18,9 +18,10 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
     let kept = Kept::of(arguments.kept)?;
     kept.make()?;
     let options = server::Options {
-        database_url: kept.database_url.clone(),
+        database_url: kept.database_url,
         listen: arguments.listen,
-        directory: kept.indexes(),
+        directory: kept.directory,
+        audit_key: arguments.audit_key,
         index: super::index_path(arguments.index.as_deref())?,
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| server::Tls { certificate, key }),
         clock: Arc::new(Timestamp::now),
@@ -33,6 +34,10 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         if let Some(token) = &running.first_token {
             said.push_str(&format!("administrator's token, shown once: {token}\n"));
         }
+        said.push_str(&format!(
+            "the audit log is signed; its public key: {}\n",
+            super::audit_log::shown(&running.audit_key)
+        ));
         write(&said, None)?;
         stopped().await?;
         tracing::info!("stopping");
@@ -66,11 +71,6 @@ impl Kept {
     pub(crate) fn make(&self) -> Result<(), Failure> {
         let made = std::fs::create_dir_all(&self.directory);
         Ok(made.with_context(|| format!("`{}` cannot be made", self.directory.display()))?)
-    }
-
-    /// The advisory indexes in it.
-    pub(crate) fn indexes(&self) -> PathBuf {
-        self.directory.join("indexes")
     }
 }
 
