@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Bases(BasesCommand),
     /// Remembers every image, what is in it, where it runs and whose it is; judges again when knowledge changes.
     Serve(portfolio::ServeArguments),
+    /// Writes all that a server remembers to a file; the server may run meanwhile.
+    Backup(portfolio::BackupArguments),
+    /// Fills an empty data directory or database from a backup, whichever database that was of.
+    Restore(portfolio::BackupArguments),
     /// Asks a server what there is, who owns it and who stands on it.
     #[command(subcommand)]
     Portfolio(portfolio::PortfolioCommand),

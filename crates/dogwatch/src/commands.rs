@@ -2,6 +2,8 @@
 
 mod advice;
 pub(crate) mod advisories;
+pub(crate) mod audit_log;
+pub(crate) mod backup;
 pub(crate) mod bases;
 pub(crate) mod cache;
 pub(crate) mod config;

@@ -25,6 +25,7 @@ use store::FilterFact;
 
 use crate::access::{self, Caller, Permission, Role};
 use crate::claim::CLAIM_BYTES_MAX;
+use crate::notary::Notary;
 use crate::portfolio::Portfolio;
 use crate::problem::Problem;
 
@@ -180,6 +181,7 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
         route!(POST "/api/v1/tokens" Administer people::new_token, "Makes a token; its secret is in the answer and nowhere else.", [], Some(of::<people::NewToken>), of::<people::MadeToken>),
         route!(DELETE "/api/v1/tokens/{id}" Administer people::revoke, "Revokes a token.", [], None, any),
         route!(GET "/api/v1/audit-log" Audit people::audit, "The audit log, oldest first; each entry holds a digest over itself and the one before.", [AFTER, LIMIT] filter store::AUDIT_FACTS, None, list::<people::Entry>),
+        route!(GET "/api/v1/audit-log/checkpoint" Audit people::checkpoint, "A signed text over the whole audit log (C2SP tlog-checkpoint, the root being the last entry's digest), and whose signature it bears.", [], None, of::<people::Signed>),
     ]
 });
 
@@ -188,6 +190,8 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
 pub struct App {
     /// What is known.
     pub portfolio: Portfolio,
+    /// Who signs the audit log.
+    pub notary: Notary,
     /// Figures about requests.
     pub counted: people::Counted,
 }

@@ -86,6 +86,11 @@ pub struct Indexes {
 }
 
 impl Indexes {
+    /// Those of a server whose data is in this directory.
+    pub fn of(data: &Path) -> Self {
+        Self::new(data.join("indexes"))
+    }
+
     /// Kept in this directory.
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
@@ -105,7 +110,8 @@ impl Indexes {
             .map_err(|source| io(&self.directory, source))
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
+    /// Where the index with this digest is, if it was kept.
+    pub(crate) fn path(&self, digest: &str) -> PathBuf {
         self.directory.join(format!("{}.index", digest.replace(':', "-")))
     }
 

@@ -8,12 +8,15 @@
 
 pub mod access;
 pub mod api;
+pub mod backup;
+pub mod checkpoint;
 pub mod claim;
 mod conclude;
 mod documents;
 mod judge;
 pub mod knowledge;
 mod memory;
+pub mod notary;
 pub mod portfolio;
 pub mod prepare;
 pub mod problem;
@@ -81,6 +84,9 @@ pub enum ServerError {
     /// Work on a claim ended before its end: a mistake in the program.
     #[error("taking in the claim broke off")]
     BrokeOff,
+    /// The audit log cannot be signed.
+    #[error(transparent)]
+    Notary(#[from] notary::NotaryError),
     /// The address cannot be listened at.
     #[error("cannot listen at `{address}`")]
     Listen {
@@ -98,6 +104,14 @@ impl From<ServerError> for problem::Problem {
             ServerError::Store(error) => error.into(),
             ServerError::NotHere { .. } => {
                 Self::new(503, "not ready", &format!("{error}; run `dogwatch advisories update` there"))
+            }
+            ServerError::Notary(error) => {
+                tracing::error!(error = problem::causes(&error), "the audit log was not signed");
+                Self::new(
+                    409,
+                    "the audit log cannot be signed",
+                    "it was changed, or its key cannot be used; the server's log says how",
+                )
             }
             error => {
                 tracing::error!(error = problem::causes(&error), "request failed");

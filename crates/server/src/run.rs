@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use advisories::share::key::PublicKey;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +17,7 @@ use crate::ServerError;
 use crate::access::{Role, new_token};
 use crate::api::{App, router};
 use crate::knowledge::Indexes;
+use crate::notary::Notary;
 use crate::portfolio::{Clock, Portfolio};
 
 /// How long requests may still take when the server is told to stop.
@@ -24,14 +26,21 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often the advisory file and the certificate are looked at. Both are replaced by rename.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// The audit log is signed at least this often while entries are added,
+const SIGN_EVERY: Duration = Duration::from_secs(3600);
+/// and whenever so many were added: what is not signed yet could still be rewritten.
+const SIGN_ENTRIES: i64 = 100;
+
 /// How to serve.
 pub struct Options {
     /// The database: `sqlite:PATH`, `postgres://…`.
     pub database_url: String,
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Where indexes are kept.
+    /// Where indexes, the audit log's key and its last checkpoint are kept.
     pub directory: PathBuf,
+    /// The key that signs the audit log; none has one made in the directory.
+    pub audit_key: Option<PathBuf>,
     /// The advisory index that `advisories update` replaces.
     pub index: PathBuf,
     /// Certificate and key; none serves plain HTTP.
@@ -51,6 +60,8 @@ pub struct Tls {
 
 /// A server that runs.
 pub struct Running {
+    /// Whose signatures the audit log bears.
+    pub audit_key: PublicKey,
     /// Where it listens.
     pub address: SocketAddr,
     /// The secret of the first administrator's token, when this start made it.
@@ -65,10 +76,12 @@ pub struct Running {
 /// Opens everything and serves.
 pub async fn start(options: Options) -> Result<Running, ServerError> {
     let store = Store::open(&options.database_url).await?;
-    let portfolio = Portfolio::open(store, Indexes::new(options.directory.clone()), options.clock).await?;
+    let notary = Notary::open(&options.directory, options.audit_key.as_deref())?;
+    let portfolio = Portfolio::open(store, Indexes::of(&options.directory), options.clock).await?;
     portfolio.take_index(&options.index, "server").await?;
     let first_token = first_token(&portfolio).await?;
-    let app = Arc::new(App { portfolio, counted: Default::default() });
+    let audit_key = notary.public();
+    let app = Arc::new(App { portfolio, notary, counted: Default::default() });
     let handle = Handle::new();
     let service = router(app.clone()).into_make_service();
     let listen = |source| ServerError::Listen { address: options.listen.to_string(), source };
@@ -90,7 +103,8 @@ pub async fn start(options: Options) -> Result<Running, ServerError> {
     };
     working.push(tokio::spawn(reconcile(app.clone())));
     working.push(tokio::spawn(watch_index(app.clone(), options.index)));
-    Ok(Running { address, first_token, app, handle, serving, working })
+    working.push(tokio::spawn(sign(app.clone())));
+    Ok(Running { audit_key, address, first_token, app, handle, serving, working })
 }
 
 impl Running {
@@ -103,6 +117,7 @@ impl Running {
             task.abort();
             let _ = task.await;
         }
+        signed(&self.app).await;
         self.app.portfolio.store.close().await;
     }
 }
@@ -118,6 +133,30 @@ async fn first_token(portfolio: &Portfolio) -> Result<Option<String>, ServerErro
     write.audit("server", "token.create", &row.id, "{\"first\":true}", crate::claim::hex_digest).await?;
     write.commit().await?;
     Ok(Some(secret))
+}
+
+/// Signs the audit log when an hour has passed, or enough was added.
+async fn sign(app: Arc<App>) {
+    let mut at = std::time::Instant::now();
+    loop {
+        match app.portfolio.store.newest_audit().await {
+            Ok(newest) => {
+                let added = newest - app.notary.signed().await;
+                if added >= SIGN_ENTRIES || (added > 0 && at.elapsed() >= SIGN_EVERY) {
+                    signed(&app).await;
+                    at = std::time::Instant::now();
+                }
+            }
+            Err(error) => tracing::error!(error = crate::problem::causes(&error), "the audit log cannot be read"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn signed(app: &App) {
+    if let Err(error) = app.notary.checkpoint(&app.portfolio.store).await {
+        tracing::error!(error = crate::problem::causes(&error), "the audit log was not signed");
+    }
 }
 
 /// Judges what is behind, whenever something is. A lost nudge costs a second.

@@ -85,6 +85,11 @@ impl Write {
 }
 
 impl Store {
+    /// The number of the newest entry.
+    pub async fn newest_audit(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query("SELECT audit FROM clock WHERE only_row = 1").fetch_one(&self.pool).await?.try_get(0)?)
+    }
+
     /// Entries after a place, oldest first.
     pub async fn audit_after(&self, number: i64, filter: &Filter, count: i64) -> Result<Vec<AuditEntry>, StoreError> {
         let mut rows = Where::new("number > $1", [number.into()]);

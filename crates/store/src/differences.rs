@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections: a write and some reads at a time on two cores.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// Opens a pool, with each connection set as it must be.
-pub(crate) async fn connect(url: &str) -> Result<(AnyPool, Dialect), StoreError> {
+/// Opens a pool, with each connection set as it must be. Only who may create it makes a file where there is none.
+pub(crate) async fn connect(url: &str, may_create: bool) -> Result<(AnyPool, Dialect), StoreError> {
     sqlx::any::install_default_drivers();
     let dialect = match url {
         _ if url.starts_with("sqlite:") => Dialect::Sqlite,
@@ -32,8 +32,8 @@ pub(crate) async fn connect(url: &str) -> Result<(AnyPool, Dialect), StoreError>
         _ => return Err(StoreError::Url(url.to_owned())),
     };
     let url = match dialect {
-        // Read, write, and create.
-        Dialect::Sqlite if !url.contains('?') => format!("{url}?mode=rwc"),
+        // Even who only reads writes beside it: readers are counted in a file.
+        Dialect::Sqlite if !url.contains('?') => format!("{url}?mode={}", if may_create { "rwc" } else { "rw" }),
         _ => url.to_owned(),
     };
     let options = AnyConnectOptions::from_str(&url)?;
@@ -49,7 +49,14 @@ pub(crate) async fn connect(url: &str) -> Result<(AnyPool, Dialect), StoreError>
             Ok(())
         })
     });
-    Ok((pool.connect_with(options).await?, dialect))
+    match pool.connect_with(options).await {
+        Ok(pool) => Ok((pool, dialect)),
+        // SQLITE_CANTOPEN
+        Err(sqlx::Error::Database(error)) if !may_create && error.code().as_deref() == Some("14") => {
+            Err(StoreError::Nothing)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Dialect {
@@ -68,6 +75,14 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// How a look at everything begins: it sees what was committed when it first looked, however long it takes.
+    pub(crate) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
 

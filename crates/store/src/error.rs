@@ -16,6 +16,12 @@ pub enum StoreError {
         /// The newest that is known here.
         known: i64,
     },
+    /// There is nothing to back up.
+    #[error("there is no portfolio in this database")]
+    Nothing,
+    /// What is restored would mix with what is there.
+    #[error("there is a portfolio in this database already, and nothing was restored")]
+    Occupied,
     /// The database did not do it.
     #[error("the database said no")]
     Database(#[from] sqlx::Error),

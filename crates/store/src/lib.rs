@@ -8,6 +8,7 @@
 //! **Never:** no policy, no HTTP; no type of the driver's in what others call.
 
 mod audit;
+mod backup;
 mod bulk;
 mod catalog;
 mod changes;
@@ -26,6 +27,7 @@ mod workloads;
 mod write;
 
 pub use audit::{AUDIT_FACTS, AuditEntry, chain_digest};
+pub use backup::{Cell, Kind, Restore, Snapshot, Table, tables};
 pub use catalog::Setting;
 pub use changes::{CHANGE_FACTS, StoredChange};
 pub use dependents::{DEPENDENT_FACTS, Dependents};
@@ -62,7 +64,7 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, or was written by a newer version of the program.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let (pool, dialect) = differences::connect(url).await?;
+        let (pool, dialect) = differences::connect(url, true).await?;
         let store = Self { pool, dialect, turn: std::sync::Arc::default() };
         store.migrate().await?;
         Ok(store)

@@ -1,13 +1,14 @@
 //! One write at a time, each with a moment of its own; and the tables' versions.
 
-use sqlx::{Any, Executor, Row, Transaction};
+use sqlx::{Any, AnyConnection, Executor, Row, Transaction};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::Store;
+use crate::differences::Dialect;
 use crate::error::StoreError;
 
-/// The schema this program writes; each has a step from the one before.
-const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
+/// The schema this program writes; each is a step from the one before.
+pub(crate) const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
 
 /// A transaction in which everything has the same moment. Dropped without [`Write::commit`], it never was.
 #[derive(Debug)]
@@ -64,24 +65,42 @@ impl Store {
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
         tx.execute(self.dialect.lock_schema()).await?;
-        let has: i64 =
-            sqlx::query(self.dialect.has_table()).bind("schema_version").fetch_one(&mut *tx).await?.try_get(0)?;
-        if has == 0 {
-            tx.execute("CREATE TABLE schema_version (version BIGINT NOT NULL)").await?;
-            tx.execute("INSERT INTO schema_version VALUES (0)").await?;
-        }
-        let found: i64 = sqlx::query("SELECT version FROM schema_version").fetch_one(&mut *tx).await?.try_get(0)?;
         let known = SCHEMAS.len() as i64;
-        if found > known {
-            return Err(StoreError::Newer { found, known });
-        }
-        for step in &SCHEMAS[found as usize..] {
-            tx.execute(sqlx::raw_sql(self.dialect.schema(step))).await?;
-        }
-        sqlx::query("UPDATE schema_version SET version = $1").bind(known).execute(&mut *tx).await?;
+        let found = match found(&mut tx, self.dialect).await? {
+            Some(found) => found,
+            None => begin_versions(&mut tx).await?,
+        };
+        climb(&mut tx, self.dialect, found, known).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// The version of the tables that are there; none where there are none.
+pub(crate) async fn found(tx: &mut AnyConnection, dialect: Dialect) -> Result<Option<i64>, StoreError> {
+    let has: i64 = sqlx::query(dialect.has_table()).bind("schema_version").fetch_one(&mut *tx).await?.try_get(0)?;
+    if has == 0 {
+        return Ok(None);
+    }
+    let found = sqlx::query("SELECT version FROM schema_version").fetch_one(tx).await?.try_get(0)?;
+    let known = SCHEMAS.len() as i64;
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(Some(found)) }
+}
+
+/// Makes the table that says which version the others have: none yet.
+pub(crate) async fn begin_versions(tx: &mut AnyConnection) -> Result<i64, StoreError> {
+    tx.execute("CREATE TABLE schema_version (version BIGINT NOT NULL)").await?;
+    tx.execute("INSERT INTO schema_version VALUES (0)").await?;
+    Ok(0)
+}
+
+/// Takes the tables from one version to another.
+pub(crate) async fn climb(tx: &mut AnyConnection, dialect: Dialect, from: i64, to: i64) -> Result<(), StoreError> {
+    for step in &SCHEMAS[from as usize..to as usize] {
+        tx.execute(sqlx::raw_sql(dialect.schema(step))).await?;
+    }
+    sqlx::query("UPDATE schema_version SET version = $1").bind(to).execute(tx).await?;
+    Ok(())
 }
 
 impl Write {

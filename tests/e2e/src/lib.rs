@@ -3,6 +3,7 @@
 //!
 //! A test that lacks a component says `SKIPPED: …` past the test harness and passes; `make test` counts those.
 
+pub mod claims;
 pub mod engines;
 pub mod essence;
 pub mod images;

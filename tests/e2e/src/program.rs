@@ -95,8 +95,14 @@ impl User {
 
     /// Starts the program and leaves the rest to the caller.
     pub fn start(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Child {
-        let mut command = Command::new(path());
-        command.args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
+        self.start_under(&[], variables, arguments)
+    }
+
+    /// The same, started by another program with its own arguments first.
+    pub fn start_under(&self, wrapper: &[&str], variables: &[(&str, &str)], arguments: &[&str]) -> Child {
+        let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([path().as_os_str()]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args(arguments).current_dir(self.home.path()).env("NO_COLOR", "1").env("COLUMNS", "120");
         command.env("DOGWATCH_CACHE_DIR", self.path("cache")).env("DOGWATCH_DATA_DIR", self.path("data"));
         command.env("XDG_CONFIG_HOME", self.path("config"));
         if arguments.first() != Some(&"advisories") {

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    log: Arc<Mutex<String>>,
     /// `http://127.0.0.1:PORT`
     pub url: String,
     /// An administrator's token.
@@ -34,7 +36,11 @@ impl Server {
         arguments.extend(database.iter().flat_map(|url| ["--database-url", url]));
         let index = index.unwrap_or_else(|| crate::program::index()).display().to_string();
         arguments.extend(["--index", &index]);
-        let mut child = user.start(&[], &arguments);
+        Self::of(user.start(&[], &arguments), token)
+    }
+
+    /// One that was just started.
+    pub fn of(mut child: Child, token: Option<&str>) -> Self {
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let first = lines.next().and_then(Result::ok);
         let Some(url) = first.as_deref().and_then(|line| line.strip_prefix("listening at ")) else {
@@ -51,9 +57,24 @@ impl Server {
             }
         };
         // A full pipe would stop it.
-        let mut log = child.stderr.take().expect("stderr");
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, url: url.to_owned(), token }
+        let (stderr, log) = (child.stderr.take().expect("stderr"), Arc::new(Mutex::new(String::new())));
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                kept.lock().expect("the log").push_str(&format!("{line}\n"));
+            }
+        });
+        Self { child, log, url: url.to_owned(), token }
+    }
+
+    /// What it said on stderr up to now.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Stops it as the system does, and waits.
@@ -207,6 +228,18 @@ impl Postgres {
     /// Stops it, breaking all connections.
     pub fn down(&self) {
         self.run("pg_ctl", &["stop", "--wait", "--mode=immediate", "--pgdata", &self.data()]);
+    }
+
+    /// Another database in it, empty.
+    pub fn another(&self, name: &str) -> String {
+        let port = self.port.to_string();
+        self.run("createdb", &["--host", "127.0.0.1", "--port", &port, "--username", "postgres", name]);
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Does something to its first database, past the server.
+    pub fn sql(&self, text: &str) {
+        self.run("psql", &["--quiet", "--set", "ON_ERROR_STOP=1", "--command", text, &self.url()]);
     }
 
     fn data(&self) -> String {

@@ -64,7 +64,7 @@ fn every_route_refuses_every_role_and_scope_that_may_not() {
     // Everything of that is in the audit log, which is whole, and tells what was changed.
     let user = user.with("DOGWATCH_TOKEN", &*server.token).with("DOGWATCH_SERVER", &*server.url);
     let log = user.run(&["audit-log", "export"]).exits(0).stdout;
-    assert_eq!(log.lines().count(), 1 + 18 + 2 + 1, "{log}");
+    assert_eq!(log.lines().count(), 1 + 18 + 2 + 1 + 1, "entries, and a checkpoint: {log}");
     let verify = |text: &str| user.run(&["audit-log", "verify", &user.file("audit.jsonl", text)]);
     assert!(verify(&log).exits(0).stdout.contains("22 entries, whole"));
     let lines: Vec<&str> = log.lines().collect();

@@ -4,23 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dogwatch_e2e::images::small;
+use dogwatch_e2e::claims::{claim, small_report};
 use dogwatch_e2e::program::User;
 use dogwatch_e2e::server::{Postgres, Server, on_both};
 use serde_json::{Value, json};
-
-/// Claims about images that differ in name, digest and one package.
-fn claim(report: &Value, number: usize) -> String {
-    let mut report = report.clone();
-    report["artifact"]["manifest_digest"] = json!(dogwatch_e2e::registry::digest(&number.to_string()));
-    report["artifact"]["names"] = json!([format!("registry.example/shop:{number}")]);
-    report["inventory"]["packages"][0]["licenses"] = json!([format!("licence {number}")]);
-    report.to_string()
-}
-
-fn small_report(user: &User) -> Option<Value> {
-    Some(user.run(&["scan", &format!("oci-dir:{}:small", small()?.display()), "-o", "json"]).json())
-}
 
 /// What must hold whenever the server has settled.
 fn check(server: &Server, user: &User, acknowledged: &BTreeSet<String>) {

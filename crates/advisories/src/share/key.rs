@@ -66,6 +66,11 @@ impl SecretKey {
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map(Self).map_err(|_| malformed)
     }
 
+    /// The signature over a message.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
     /// Its public half.
     pub fn public(&self) -> PublicKey {
         let mut bytes = [0; 32];
@@ -75,6 +80,16 @@ impl SecretKey {
 }
 
 impl PublicKey {
+    /// Whether it is this key's signature over a message.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
+    }
+
+    /// Its 32 bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads every public key in a file's text.
     ///
     /// # Errors
@@ -136,10 +151,8 @@ impl Envelope {
     /// Signs a document with each of the keys.
     pub fn sign(payload_type: &str, payload: &[u8], keys: &[SecretKey]) -> Self {
         let signed = pre_authentication(payload_type, payload);
-        let signature = |key: &SecretKey| Signature {
-            keyid: key.public().id(),
-            sig: STANDARD.encode(key.0.sign(&signed).as_ref()),
-        };
+        let signature =
+            |key: &SecretKey| Signature { keyid: key.public().id(), sig: STANDARD.encode(key.sign(&signed)) };
         Self {
             payload_type: payload_type.to_owned(),
             payload: STANDARD.encode(payload),
@@ -158,10 +171,7 @@ impl Envelope {
         let signed = pre_authentication(payload_type, &payload);
         let signatures: Vec<Vec<u8>> =
             self.signatures.iter().take(SIGNATURES_MAX).filter_map(|part| STANDARD.decode(&part.sig).ok()).collect();
-        let signs = |key: &&PublicKey| {
-            let key = UnparsedPublicKey::new(&ED25519, key.0);
-            signatures.iter().any(|signature| key.verify(&signed, signature).is_ok())
-        };
+        let signs = |key: &&PublicKey| signatures.iter().any(|signature| key.verify(&signed, signature));
         let signers: Vec<PublicKey> = trusted.iter().filter(signs).cloned().collect();
         (!signers.is_empty()).then_some((payload, signers))
     }

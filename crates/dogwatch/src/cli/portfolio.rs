@@ -1,22 +1,38 @@
-//! The arguments of `serve`, `portfolio` and `audit-log`.
+//! The arguments of `serve`, `backup`, `restore`, `portfolio` and `audit-log`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// How to serve.
+/// Where a server keeps what it remembers.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
-    /// Where to keep the database and advisory indexes [default: `server` in the user's data directory].
+pub(crate) struct KeptArguments {
+    /// Where the database and advisory indexes are kept [default: `server` in the user's data directory].
     #[arg(long, value_name = "DIR", env = "DOGWATCH_SERVER_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Where to listen.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7979", env = "DOGWATCH_LISTEN")]
-    pub(crate) listen: SocketAddr,
     /// The database, `postgres://USER@HOST/NAME` or `sqlite:FILE` [default: `portfolio.db` in the data directory].
     #[arg(long, value_name = "URL", env = "DOGWATCH_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+}
+
+/// What to back up, or to restore.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The backup.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) kept: KeptArguments,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) kept: KeptArguments,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7979", env = "DOGWATCH_LISTEN")]
+    pub(crate) listen: SocketAddr,
     /// The advisory index to judge with; replaced, it is taken up [default: the user's, else the snapshot that ships].
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
@@ -26,6 +42,10 @@ pub(crate) struct ServeArguments {
     /// The certificate's private key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Sign the audit log with this Ed25519 key (PEM), see `dogwatch advisories keygen` [default: `audit.key` in the data directory, made at
+    /// the first start].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_key: Option<PathBuf>,
     /// How to write the log on stderr.
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
     pub(crate) log: LogForm,
@@ -193,7 +213,7 @@ pub(crate) enum Document {
 /// Looks after the audit log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditLogCommand {
-    /// Prints the audit log, an entry a line.
+    /// Prints the audit log, an entry a line, and last a signed checkpoint over all of them.
     Export {
         #[command(flatten)]
         server: ServerArguments,
@@ -202,6 +222,12 @@ pub(crate) enum AuditLogCommand {
     Verify {
         /// The file, as `export` writes it.
         file: PathBuf,
+        /// All of it must be signed by this public key: a PEM file, or the text that `dogwatch serve` shows. May be given several times.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
+        /// A checkpoint that was kept elsewhere: the log must continue it. May be given several times.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
     },
 }
 

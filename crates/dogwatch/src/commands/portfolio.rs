@@ -7,7 +7,7 @@ use anyhow::Context;
 use formats::printable::printable;
 use serde_json::{Value, json};
 
-use crate::cli::portfolio::{AuditLogCommand, Document, Of, PortfolioCommand, ServerArguments};
+use crate::cli::portfolio::{Document, Of, PortfolioCommand, ServerArguments};
 use crate::client::{Client, escaped};
 use crate::console::{Failure, Hint, note, write};
 
@@ -61,37 +61,6 @@ pub(crate) fn run(command: PortfolioCommand) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Exports the audit log, or says whether an exported one is whole.
-pub(crate) fn audit_log(command: AuditLogCommand) -> Result<u8, Failure> {
-    match command {
-        AuditLogCommand::Export { server } => {
-            let client = Client::new(&server)?;
-            let mut after = 0;
-            loop {
-                let page = client.get("/api/v1/audit-log", &[("after", &after.to_string()), ("limit", "1000")])?;
-                let Some(entries) = page["items"].as_array().filter(|entries| !entries.is_empty()) else { break };
-                write(&lines(entries), None)?;
-                after = entries.last().and_then(|entry| entry["number"].as_i64()).unwrap_or(i64::MAX);
-            }
-            Ok(0)
-        }
-        AuditLogCommand::Verify { file } => {
-            let text =
-                std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-            match server::verify_audit_log(&text) {
-                Ok(count) => {
-                    write(&format!("{count} entries, whole\n"), None)?;
-                    Ok(0)
-                }
-                Err(broken) => {
-                    write(&format!("{broken}\n"), None)?;
-                    Ok(1)
-                }
-            }
-        }
-    }
-}
-
 /// The filter that asks for all of this: these facts with these values, and the user's own filter.
 fn filter_of(values: &[(&str, Option<String>)], filter: Option<String>) -> String {
     let given = values.iter().filter_map(|(fact, value)| Some((fact, value.as_ref()?)));
@@ -117,7 +86,7 @@ fn every(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Vec<Valu
     }
 }
 
-fn lines(values: &[Value]) -> String {
+pub(super) fn lines(values: &[Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }
 

@@ -1,5 +1,6 @@
 //! `dogwatch serve`: remembers every image, what is in it, where it runs and whose it is, and judges again when knowledge changes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -7,26 +8,20 @@ use model::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::portfolio::{LogForm, ServeArguments};
+use crate::cli::portfolio::{KeptArguments, LogForm, ServeArguments};
 use crate::console::{Failure, write};
 use crate::paths;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
     log(arguments.log);
-    let directory = match arguments.data_dir {
-        Some(directory) => directory,
-        None => paths::data()
-            .context("no home directory to keep the portfolio in; name one with `--data-dir`")?
-            .join("server"),
-    };
-    std::fs::create_dir_all(&directory).with_context(|| format!("`{}` cannot be made", directory.display()))?;
-    let database_url =
-        arguments.database_url.unwrap_or_else(|| format!("sqlite:{}", directory.join("portfolio.db").display()));
+    let kept = Kept::of(arguments.kept)?;
+    kept.make()?;
     let options = server::Options {
-        database_url,
+        database_url: kept.database_url,
         listen: arguments.listen,
-        directory: directory.join("indexes"),
+        directory: kept.directory,
+        audit_key: arguments.audit_key,
         index: super::index_path(arguments.index.as_deref())?,
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| server::Tls { certificate, key }),
         clock: Arc::new(Timestamp::now),
@@ -39,12 +34,44 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         if let Some(token) = &running.first_token {
             said.push_str(&format!("administrator's token, shown once: {token}\n"));
         }
+        said.push_str(&format!(
+            "the audit log is signed; its public key: {}\n",
+            super::audit_log::shown(&running.audit_key)
+        ));
         write(&said, None)?;
         stopped().await?;
         tracing::info!("stopping");
         running.stop().await;
         Ok(0)
     })
+}
+
+/// Where a server keeps what it remembers.
+pub(crate) struct Kept {
+    /// Its data directory.
+    pub(crate) directory: PathBuf,
+    /// Its database.
+    pub(crate) database_url: String,
+}
+
+impl Kept {
+    pub(crate) fn of(arguments: KeptArguments) -> Result<Self, Failure> {
+        let directory = match arguments.data_dir {
+            Some(directory) => directory,
+            None => paths::data()
+                .context("no home directory to keep the portfolio in; name one with `--data-dir`")?
+                .join("server"),
+        };
+        let in_directory = || format!("sqlite:{}", directory.join("portfolio.db").display());
+        let database_url = arguments.database_url.unwrap_or_else(in_directory);
+        Ok(Self { directory, database_url })
+    }
+
+    /// Makes the directory where there is none.
+    pub(crate) fn make(&self) -> Result<(), Failure> {
+        let made = std::fs::create_dir_all(&self.directory);
+        Ok(made.with_context(|| format!("`{}` cannot be made", self.directory.display()))?)
+    }
 }
 
 /// Waits for a signal that means "stop".

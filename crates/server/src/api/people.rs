@@ -208,3 +208,24 @@ pub(super) async fn audit(call: Call) -> Answer {
         .collect();
     call.listed(items, |item: &Entry| item.number.to_string())
 }
+
+/// How far the audit log went, signed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Signed {
+    /// How many entries it has.
+    pub entries: i64,
+    /// The signed text.
+    pub checkpoint: String,
+    /// The key that is to be believed, PEM.
+    pub public_key: String,
+}
+
+/// `GET /audit-log/checkpoint`
+pub(super) async fn checkpoint(call: Call) -> Answer {
+    let app = &call.app;
+    let Some((checkpoint, note)) = app.notary.checkpoint(&app.portfolio.store).await? else {
+        return Err(Problem::missing("entry to sign"));
+    };
+    let public_key = app.notary.public().pem();
+    Ok(json(&Signed { entries: checkpoint.entries, checkpoint: note, public_key }))
+}
