@@ -513,8 +513,11 @@ pub(crate) enum BasesCommand {
     Add {
         /// What people call it.
         name: String,
-        /// The image; the same as for `scan`.
+        /// The image; the same as for `scan`. With `--server`, one that the server knows: its digest, or its name.
         target: String,
+        /// Register it there, for everybody; the token is in DOGWATCH_TOKEN.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
         #[command(flatten)]
         source: SourceArguments,
     },
@@ -533,7 +536,14 @@ pub(crate) enum BasesCommand {
         judge: JudgeArguments,
     },
     /// Lists the registered bases.
-    List,
+    List {
+        /// Those registered there; the token is in DOGWATCH_TOKEN.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        /// Trust this authority for the server's certificate (PEM).
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+    },
 }
 
 fn rate(text: &str) -> Result<f64, String> {

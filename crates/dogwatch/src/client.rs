@@ -2,13 +2,29 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
-use ::scan::source::{RegistryOptions, http_client};
+use ::scan::source::{HttpError, HttpRequest, RegistryOptions, http_client};
 use anyhow::Context;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::portfolio::ServerArguments;
 use crate::console::{Failure, Hint};
+
+/// Bytes of a part; each part that fails halves it.
+const PART_BYTES: usize = 256 << 10;
+const PART_BYTES_MIN: usize = 16 << 10;
+/// So many failures one after the other mean that the server is away.
+const PART_FAILURES_MAX: u32 = 6;
+
+/// Why a part did not get through.
+enum PartFailure {
+    /// The connection.
+    Broken(HttpError),
+    /// The server's own word.
+    Refused(Failure),
+}
 
 /// One server.
 pub(crate) struct Client {
@@ -49,6 +65,20 @@ impl Client {
         self.answer(self.client.get(format!("{}{path}?{}", self.url, query.join("&"))))
     }
 
+    /// `GET`, unless the answer is what an `ETag` names: then none. Else the answer with its own.
+    pub(crate) fn get_unless(&self, path: &str, etag: Option<&str>) -> Result<Option<(String, Value)>, Failure> {
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = etag.into_iter().fold(request, |request, etag| request.header("if-none-match", etag));
+        let response = request.send().map_err(|error| self.away(error))?;
+        if response.status().as_u16() == 304 {
+            return Ok(None);
+        }
+        let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).unwrap_or_default().to_owned();
+        let status = response.status().as_u16();
+        let bytes = response.bytes().map_err(|error| self.away(error))?.to_vec();
+        Ok(Some((etag, read(&(status, bytes))?)))
+    }
+
     /// Sends a JSON body.
     pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
         let method = method.parse().context("a method")?;
@@ -56,34 +86,89 @@ impl Client {
         self.answer(request.header("content-type", "application/json").body(body.to_string()))
     }
 
-    /// Uploads a report, compressed.
+    /// Uploads a report, compressed: at once, and when the connection breaks, in parts that go on where it broke.
     pub(crate) fn upload(&self, report: &str, stage: &str) -> Result<Value, Failure> {
         let body = zstd::bulk::compress(report.as_bytes(), 3).context("the report cannot be compressed")?;
-        let request = self.client.post(format!("{}/api/v1/reports?stage={stage}", self.url));
-        self.answer(request.header("content-type", "application/json").header("content-encoding", "zstd").body(body))
+        let request = self.client.post(format!("{}/api/v1/reports?stage={stage}", self.url)).body(body.clone());
+        match send(self.document(request)) {
+            Ok(answer) => read(&answer),
+            Err(error) if error.is_connect() => Err(self.away(error)),
+            Err(_) => self.upload_in_parts(&body, stage),
+        }
     }
 
-    fn answer(&self, request: ::scan::source::HttpRequest) -> Result<Value, Failure> {
-        let response = request
-            .bearer_auth(&self.token)
-            .send()
-            .with_context(|| format!("`{}` does not answer", self.url))
-            .hint(Some("start one with `dogwatch serve`, or name another with `--server`".into()))?;
-        let status = response.status();
-        let bytes = response.bytes().with_context(|| format!("`{}` broke off", self.url))?;
-        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        if status.is_success() {
-            return Ok(body);
+    fn upload_in_parts(&self, body: &[u8], stage: &str) -> Result<Value, Failure> {
+        let path = format!("/api/v1/uploads/{}", hex::encode(Sha256::digest(body)));
+        let (mut part_bytes, mut failures) = (PART_BYTES, 0);
+        loop {
+            let sent = self.next_part(&path, body, part_bytes, stage);
+            match sent {
+                Ok(answer) if answer.get("report").is_some() => return Ok(answer["report"].clone()),
+                Ok(_) => failures = 0,
+                Err(PartFailure::Refused(failure)) => return Err(failure),
+                Err(PartFailure::Broken(error)) => {
+                    failures += 1;
+                    if failures > PART_FAILURES_MAX {
+                        return Err(self.away(error));
+                    }
+                    part_bytes = (part_bytes / 2).max(PART_BYTES_MIN);
+                    std::thread::sleep(Duration::from_millis(100 << failures));
+                }
+            }
         }
-        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-        let mistakes: Vec<&str> = body["mistakes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if !mistakes.is_empty() {
-            eprintln!("{}", formats::printable::printable(&mistakes.join("\n\n")));
-        }
-        let title = if text("title").is_empty() { status.to_string() } else { text("title") };
-        let hint = Some(text("detail")).filter(|detail| !detail.is_empty());
-        Err(anyhow::anyhow!("the server says: {}", formats::printable::printable(&title))).hint(hint)
     }
+
+    /// Asks how much has come, and sends what follows.
+    fn next_part(&self, path: &str, body: &[u8], part_bytes: usize, stage: &str) -> Result<Value, PartFailure> {
+        let state = send(self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token));
+        let state = read(&state.map_err(PartFailure::Broken)?).map_err(PartFailure::Refused)?;
+        let at = state["received"].as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(0).min(body.len());
+        let part = &body[at..body.len().min(at + part_bytes)];
+        let url = format!("{}{path}?offset={at}&total={}&stage={stage}", self.url, body.len());
+        let sent = send(self.document(self.client.put(url).body(part.to_vec())));
+        read(&sent.map_err(PartFailure::Broken)?).map_err(PartFailure::Refused)
+    }
+
+    fn document(&self, request: HttpRequest) -> HttpRequest {
+        let request = request.header("content-type", "application/json").header("content-encoding", "zstd");
+        request.bearer_auth(&self.token)
+    }
+
+    fn away(&self, error: HttpError) -> Failure {
+        let hint = "start one with `dogwatch serve`, or name another with `--server`";
+        Failure {
+            error: anyhow::Error::new(error).context(format!("`{}` does not answer", self.url)),
+            hint: Some(hint.into()),
+        }
+    }
+
+    fn answer(&self, request: HttpRequest) -> Result<Value, Failure> {
+        read(&send(request.bearer_auth(&self.token)).map_err(|error| self.away(error))?)
+    }
+}
+
+/// An answer: its status, and all of its body.
+type Received = (u16, Vec<u8>);
+
+fn send(request: HttpRequest) -> Result<Received, HttpError> {
+    let response = request.send()?;
+    Ok((response.status().as_u16(), response.bytes()?.to_vec()))
+}
+
+/// What an answer says.
+fn read((status, bytes): &Received) -> Result<Value, Failure> {
+    let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    if (200..300).contains(status) {
+        return Ok(body);
+    }
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let mistakes: Vec<&str> = body["mistakes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !mistakes.is_empty() {
+        eprintln!("{}", formats::printable::printable(&mistakes.join("\n\n")));
+    }
+    let title = if text("title").is_empty() { format!("status {status}") } else { text("title") };
+    let hint = Some(text("detail")).filter(|detail| !detail.is_empty());
+    Err(anyhow::anyhow!("the server says: {}", formats::printable::printable(&title))).hint(hint)
 }
 
 /// A text as it stands in a path or query.

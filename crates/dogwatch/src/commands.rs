@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::advisories::private;
-use ::scan::bases::Bases;
+use ::scan::bases::{self as base_list, Bases};
 use ::scan::cache::Cache;
 use ::scan::exclude::{Exclude, Fits};
 use ::scan::inspect::{InspectOptions, Inspection, image_catalogers};
@@ -103,7 +103,7 @@ fn exclude(arguments: &ExcludeArguments) -> Result<Exclude, Failure> {
 
 /// The registered base images.
 fn bases() -> Result<Bases, Failure> {
-    Ok(paths::data().map(|directory| Bases::load(&directory.join("bases.json"))).transpose()?.unwrap_or_default())
+    Ok(paths::data().map(|directory| base_list::load(&directory.join("bases.json"))).transpose()?.unwrap_or_default())
 }
 
 /// Opens the index that is to be asked: the one named, else the user's, else the snapshot that ships with this program.

@@ -9,6 +9,7 @@
 
 pub mod advisory;
 pub mod artifact;
+pub mod base;
 pub mod change;
 pub mod cvss;
 pub mod dependents;

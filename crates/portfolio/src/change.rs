@@ -36,6 +36,22 @@ pub enum Change {
         /// The image now.
         to: String,
     },
+    /// The base image that an image is built on was built anew, without vulnerabilities that the image has from it: building the
+    /// image again mends them.
+    BaseFixed {
+        /// The image that is built on the base.
+        image: String,
+        /// What it is called.
+        name: String,
+        /// The base's name.
+        base: String,
+        /// The base image before.
+        from: String,
+        /// The base image now.
+        to: String,
+        /// The vulnerabilities that are gone from the base, and still in the image.
+        fixed: Vec<String>,
+    },
     /// Two different inventories were claimed for one digest by the same version of a program: one of them is wrong. An incident.
     InventoryConflict {
         /// The image.
@@ -186,6 +202,7 @@ impl Change {
             Self::ImageFound { .. } => "image.found",
             Self::ImageTagged { .. } => "image.tagged",
             Self::ImageMoved { .. } => "image.moved",
+            Self::BaseFixed { .. } => "base.fixed",
             Self::InventoryConflict { .. } => "inventory.conflict",
             Self::FindingFound { .. } => "finding.found",
             Self::FindingGone { .. } => "finding.gone",

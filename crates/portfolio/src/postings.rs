@@ -37,6 +37,11 @@ impl Postings {
         }
     }
 
+    /// All images.
+    pub fn all_images(&self) -> RoaringBitmap {
+        self.images.iter().fold(RoaringBitmap::new(), |all, own| all | own)
+    }
+
     /// The images that hold any of these packages.
     pub fn images_with(&self, packages: impl IntoIterator<Item = u32>) -> RoaringBitmap {
         let mut sets = RoaringBitmap::new();
@@ -97,6 +102,8 @@ mod tests {
                 .filter(|(number, image)| !gone.contains(number) && holds(image))
                 .map(|(number, _)| number as u32)
                 .collect();
+            let left = (0..images.len()).filter(|number| !gone.contains(number) && !images[*number].is_empty());
+            prop_assert_eq!(postings.all_images().iter().collect::<Vec<_>>(), left.map(|number| number as u32).collect::<Vec<_>>());
             prop_assert_eq!(postings.images_with(asked.iter().copied()).iter().collect::<Vec<_>>(), expected);
         }
     }

@@ -1,31 +1,10 @@
-//! Known base images: names for chains of layer digests.
+//! A user's list of base images, in one JSON file.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use model::artifact::{Artifact, BaseEvidence, BaseImage};
-use model::digest::Digest;
-use serde::{Deserialize, Serialize};
-
-/// A base image somebody registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownBase {
-    /// What people call it.
-    pub name: String,
-    /// Its manifest digest, where it has one.
-    #[serde(default)]
-    pub digest: Option<Digest>,
-    /// The diff ids of its layers, bottom first.
-    pub diff_ids: Vec<Digest>,
-}
-
-/// The registered base images of one user, kept in one JSON file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Bases {
-    /// In the order they were added.
-    pub bases: Vec<KnownBase>,
-}
+pub use model::base::{Bases, KnownBase};
 
 /// Why the list of bases cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,103 +29,27 @@ pub enum BasesError {
     },
 }
 
-impl Bases {
-    /// Reads the list; a missing file is an empty list.
-    pub fn load(path: &Path) -> Result<Self, BasesError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(BasesError::File { path: path.display().to_string(), source }),
-        };
-        serde_json::from_slice(&text)
-            .map_err(|source| BasesError::Malformed { path: path.display().to_string(), source })
-    }
-
-    /// Writes the list, whole or not at all.
-    pub fn save(&self, path: &Path) -> Result<(), BasesError> {
-        let write = || -> io::Result<()> {
-            let directory = path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(directory)?;
-            let mut file = tempfile::NamedTempFile::new_in(directory)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|source| BasesError::File { path: path.display().to_string(), source })
-    }
-
-    /// Adds a base, or replaces the one of the same name and chain.
-    pub fn add(&mut self, base: KnownBase) {
-        self.bases.retain(|known| known.name != base.name || known.diff_ids != base.diff_ids);
-        self.bases.push(base);
-    }
-
-    /// The base an image is built on: the longest known chain that is a proper beginning of the image's, else what the
-    /// image's own annotations or labels say.
-    pub fn recognise(&self, artifact: &Artifact, diff_ids: &[Digest]) -> Option<BaseImage> {
-        let beginning = |known: &&KnownBase| {
-            !known.diff_ids.is_empty() && known.diff_ids.len() < diff_ids.len() && diff_ids.starts_with(&known.diff_ids)
-        };
-        let longest = self.bases.iter().filter(beginning).max_by_key(|known| known.diff_ids.len());
-        longest
-            .map(|known| BaseImage {
-                name: known.name.clone(),
-                digest: known.digest.clone(),
-                layer_count: Some(known.diff_ids.len() as u32),
-                recognised_by: BaseEvidence::DiffIds,
-            })
-            .or_else(|| self.annotated(artifact))
-    }
-
-    /// Source: OCI image specification, "Pre-Defined Annotation Keys". Builders put the same keys into labels.
-    fn annotated(&self, artifact: &Artifact) -> Option<BaseImage> {
-        let stated = |key: &str| {
-            artifact.annotations.get(key).or_else(|| artifact.config.labels.get(key)).filter(|value| !value.is_empty())
-        };
-        let name = stated("org.opencontainers.image.base.name")?;
-        let digest = stated("org.opencontainers.image.base.digest").and_then(|digest| Digest::parse(digest).ok());
-        let known = self.bases.iter().find(|known| digest.is_some() && known.digest == digest);
-        Some(BaseImage {
-            name: name.clone(),
-            layer_count: known.map(|known| known.diff_ids.len() as u32),
-            digest,
-            recognised_by: BaseEvidence::Annotation,
-        })
-    }
+/// Reads the list; a missing file is an empty list.
+pub fn load(path: &Path) -> Result<Bases, BasesError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Bases::default()),
+        Err(source) => return Err(BasesError::File { path: path.display().to_string(), source }),
+    };
+    serde_json::from_slice(&text).map_err(|source| BasesError::Malformed { path: path.display().to_string(), source })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::artifact::ArtifactKind;
-
-    fn digests(numbers: &[u8]) -> Vec<Digest> {
-        numbers.iter().map(|&number| Digest::from_bytes([number; 32])).collect()
-    }
-
-    fn base(name: &str, numbers: &[u8]) -> KnownBase {
-        KnownBase { name: name.into(), digest: None, diff_ids: digests(numbers) }
-    }
-
-    #[test]
-    fn the_longest_chain_that_is_a_proper_beginning_wins() {
-        let bases = Bases { bases: vec![base("debian", &[1]), base("python", &[1, 2]), base("other", &[9])] };
-        let image = Artifact::new("shop", ArtifactKind::Image);
-        let found =
-            |numbers: &[u8]| bases.recognise(&image, &digests(numbers)).map(|base| (base.name, base.layer_count));
-        assert_eq!(found(&[1, 2, 3]), Some(("python".into(), Some(2))));
-        assert_eq!(found(&[1, 3, 2]), Some(("debian".into(), Some(1))));
-        assert_eq!(found(&[1, 2]), Some(("debian".into(), Some(1))), "an image is not its own base");
-        assert_eq!(found(&[2, 1]), None);
-    }
-
-    #[test]
-    fn annotations_name_a_base_that_is_not_registered() {
-        let mut image = Artifact::new("shop", ArtifactKind::Image);
-        image.config.labels.insert("org.opencontainers.image.base.name".into(), "registry.example/base:1".into());
-        let found = Bases::default().recognise(&image, &digests(&[1, 2])).expect("annotated");
-        assert_eq!((found.name.as_str(), found.layer_count), ("registry.example/base:1", None));
-    }
+/// Writes the list, whole or not at all.
+pub fn save(bases: &Bases, path: &Path) -> Result<(), BasesError> {
+    let write = || -> io::Result<()> {
+        let directory = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        serde_json::to_writer_pretty(&mut file, bases)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| BasesError::File { path: path.display().to_string(), source })
 }

@@ -71,8 +71,9 @@ impl Role {
         match permission {
             Permission::Open | Permission::Read => true,
             Permission::Report => matches!(self, Self::Developer | Self::Owner | Self::Security | Self::Administrator),
+            // A token that is bound to a part may only about images and layers of that part.
+            Permission::Advise => matches!(self, Self::Owner | Self::Security | Self::Administrator),
             // These concern everybody, so a token that is bound to a part may not.
-            Permission::Advise => !is_bound && matches!(self, Self::Owner | Self::Security | Self::Administrator),
             Permission::Rule => !is_bound && matches!(self, Self::Security | Self::Administrator),
             Permission::Audit => !is_bound && matches!(self, Self::Security | Self::Administrator),
             Permission::Administer => !is_bound && self == Self::Administrator,

@@ -7,6 +7,7 @@ pub mod openapi;
 pub mod people;
 pub mod requests;
 pub mod stream;
+pub mod uploads;
 pub mod writes;
 
 use std::future::Future;
@@ -127,6 +128,16 @@ const WHAT: Parameter = Parameter {
 };
 const VALUE: Parameter =
     Parameter { name: "value", doc: "A digest or name; a diff id; a name or package URL; a CVE.", schema: TEXT };
+const OFFSET: Parameter = Parameter {
+    name: "offset",
+    doc: "How many bytes come before this part.",
+    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
+};
+const TOTAL: Parameter = Parameter {
+    name: "total",
+    doc: "How many bytes the whole document has, as it is sent.",
+    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
+};
 const SEEN: Parameter = Parameter {
     name: "stage",
     doc: "Where it was seen: `build`, `registry` or `running`.",
@@ -156,6 +167,8 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
         route!(GET "/metrics" Open people::metrics, "Figures for Prometheus.", [], None, any),
         route!(GET "/api/v1/openapi.json" Open people::described, "This description.", [], None, any),
         route!(POST "/api/v1/reports" Report writes::report, "Claims what is inside something: a scan report, CycloneDX or SPDX; `Content-Encoding` gzip or zstd.", [SEEN], Some(any), of::<crate::portfolio::Ingested>),
+        route!(GET "/api/v1/uploads/{digest}" Report uploads::state, "How much has come of a document that is sent in parts; `digest` is the SHA-256 of all its bytes.", [], None, of::<uploads::Upload>),
+        route!(PUT "/api/v1/uploads/{digest}" Report uploads::part, "The next part of a document; the last one has it taken in as `POST /api/v1/reports` would, its `Content-Encoding` being the whole document's.", [OFFSET, TOTAL, SEEN], Some(any), of::<uploads::Upload>),
         route!(GET "/api/v1/images" Read images::list, "Images, with what they were judged and whose they are.", [LIMIT, CURSOR, AS_OF, SORT] filter store::IMAGE_FACTS, None, list::<images::Image>),
         route!(GET "/api/v1/images/{digest}" Read images::one, "One image.", [AS_OF], None, of::<images::Image>),
         route!(GET "/api/v1/images/{digest}/findings" Read images::findings, "What is wrong with an image, with the layer that brings it and that layer's team.", [LIMIT, CURSOR, AS_OF] filter store::FINDING_FACTS, None, list::<images::FindingOfImage>),
@@ -173,8 +186,10 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
         route!(GET "/api/v1/changes" Read stream::changes, "The change feed, oldest first, as CloudEvents.", [AFTER, LIMIT] filter store::CHANGE_FACTS, None, list::<stream::CloudEvent>),
         route!(GET "/api/v1/changes/stream" Read stream::follow, "The change feed as Server-Sent Events; `Last-Event-ID` continues.", [AFTER] filter store::CHANGE_FACTS, None, any),
         route!(GET "/api/v1/catalog" Read documents::catalog, "Systems, components, resources, teams and people.", [], None, of::<portfolio::catalog::Catalog>),
-        route!(GET "/api/v1/documents/{name}" Rule documents::get, "A document in force: `catalog`, `owner-rules`, `policies`, `exceptions`, `thresholds` or `advisories`.", [AS_OF], None, of::<documents::Document>),
+        route!(GET "/api/v1/documents/{name}" Rule documents::get, "A document in force: `catalog`, `owner-rules`, `policies`, `exceptions`, `thresholds`, `advisories` or `bases`.", [AS_OF], None, of::<documents::Document>),
         route!(PUT "/api/v1/documents/{name}" Rule documents::put, "Puts a document in force: all its files, in place of those before.", [], Some(of::<documents::Files>), of::<documents::Taken>),
+        route!(GET "/api/v1/bases" Read documents::bases, "The registered base images, by their chains of layers.", [], None, of::<model::base::Bases>),
+        route!(POST "/api/v1/bases" Advise documents::add_base, "Registers an image that is known here as a base; images that begin with its layers stand on it.", [], Some(of::<documents::NewBase>), of::<documents::Taken>),
         route!(PUT "/api/v1/advisories/{id}" Advise documents::advise, "Publishes a private advisory (OSV); it takes the place of one with the same id.", [], Some(any), of::<documents::Taken>),
         route!(DELETE "/api/v1/advisories/{id}" Advise documents::withdraw, "Withdraws a private advisory.", [], None, of::<documents::Taken>),
         route!(GET "/api/v1/tokens" Administer people::tokens, "All tokens, without their secrets.", [] filter store::TOKEN_FACTS, None, list::<people::Token>),

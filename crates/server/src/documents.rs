@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use model::artifact::{Artifact, ArtifactKind};
+use model::base::Bases;
 use model::digest::Digest;
 use model::finding::{Finding, Severity};
 use policy::{Exceptions, PolicySet};
@@ -19,7 +20,8 @@ use crate::knowledge::Knowledge;
 use crate::workloads::Workload;
 
 /// The documents that can be put in force, by the names they are stored under.
-pub(crate) const DOCUMENTS: &[&str] = &["catalog", "owner-rules", "policies", "exceptions", "thresholds", "advisories"];
+pub(crate) const DOCUMENTS: &[&str] =
+    &["catalog", "owner-rules", "policies", "exceptions", "thresholds", "advisories", "bases"];
 
 /// Files with their names, as a document is stored.
 pub(crate) type Files = Vec<(String, String)>;
@@ -47,12 +49,14 @@ pub(crate) struct Documents {
     pub(crate) exceptions: Arc<Exceptions>,
     /// Private advisories: id and record.
     pub(crate) advisories: Files,
+    /// The registered base images.
+    pub(crate) bases: Bases,
     rules: OwnerRules,
     thresholds: Thresholds,
 }
 
 /// Where an image belongs and runs, as far as it matters to a risk.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Place {
     pub(crate) context: Context,
     exposure: Option<Exposure>,
@@ -96,6 +100,10 @@ impl Documents {
             }),
             exceptions: Arc::new(Exceptions::load(borrowed(&of("exceptions"))).map_err(shown("exceptions"))?),
             advisories: of("advisories"),
+            bases: match one("bases", &of("bases"))? {
+                Some((name, text)) => read_bases(&name, &text).map_err(|mistake| ("bases", vec![mistake]))?,
+                None => Bases::default(),
+            },
             rules: match one("owner-rules", &rules)? {
                 Some((name, text)) => OwnerRules::load(&name, &text, &catalog).map_err(shown("owner-rules"))?,
                 None => OwnerRules::default(),
@@ -136,6 +144,21 @@ impl Documents {
         let owner = self.rules.owners_with(&subject, &self.catalog, &self.patterns).into_iter().next()?;
         let how = serde_json::to_string(&owner.how).unwrap_or_default();
         Some(Ownership { team: owner.team.short(), how, ..Ownership::default() })
+    }
+
+    /// Whose an image is, where it belongs and runs, and whose the rules say its layers are: all that catalog and owner rules decide.
+    pub(crate) fn standing(
+        &self,
+        artifact: &Artifact,
+        name: &str,
+        running: &[(String, Workload)],
+    ) -> (Ownership, Place, Vec<Option<Ownership>>) {
+        let owner = self.owner_of(artifact, name, running);
+        let place = self.place(artifact, &owner, running);
+        let base = artifact.base.as_ref().map(|base| base.name.as_str());
+        let layers =
+            artifact.layers.iter().map(|layer| self.owner_of_layer(&layer.diff_id.to_string(), base)).collect();
+        (owner, place, layers)
     }
 
     /// Where an image belongs and runs.
@@ -208,6 +231,15 @@ impl Place {
             ..Factors::default()
         };
         risk(&factors.at(&self.context))
+    }
+}
+
+/// The list of base images, as `dogwatch bases` keeps it.
+fn read_bases(name: &str, text: &str) -> Result<Bases, String> {
+    let bases: Bases = serde_json::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+    match bases.bases.iter().find(|base| base.name.is_empty() || base.diff_ids.is_empty()) {
+        Some(base) => Err(format!("{name}: the base `{}` has no name or no layers", base.name)),
+        None => Ok(bases),
     }
 }
 

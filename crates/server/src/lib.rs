@@ -8,10 +8,12 @@
 
 pub mod access;
 pub mod api;
+mod bases;
 pub mod backup;
 pub mod checkpoint;
 pub mod claim;
 mod conclude;
+mod depends;
 mod documents;
 mod judge;
 pub mod knowledge;
@@ -20,6 +22,7 @@ pub mod notary;
 pub mod portfolio;
 pub mod prepare;
 pub mod problem;
+mod rebuilt;
 mod reconcile;
 mod renew;
 mod run;

@@ -155,6 +155,7 @@ impl Portfolio {
         let mut prepared = prepared.map_err(|_| ServerError::BrokeOff)?;
         let (mut turn, mut write) = self.begin().await?;
         turn.add_named_digests(&mut prepared)?;
+        prepared.recognise(&turn.writer.documents.bases);
         let (claim, digest) = (&prepared.claim, &prepared.identity);
         let known = write.known(digest).await?;
         let same = known.as_ref().is_some_and(|known| known.inventory_digest == prepared.inventory_digest);
@@ -165,7 +166,8 @@ impl Portfolio {
             None => self.put(&mut turn, &mut write, &prepared, seen, known.as_ref().map(|known| known.id)).await?,
         };
         let is_new_claim = write.claim(&claim_row(&prepared, id, actor, write.at)).await?;
-        let mut changes = self.move_tags(&mut write, claim, digest, id).await?;
+        let moved = self.move_tags(&mut write, claim, id).await?;
+        let mut changes: Vec<Change> = moved.iter().map(|tag| tag.change(digest)).collect();
         if conflict && is_new_claim {
             let (claimed_by, tool) = (actor.to_owned(), claim.tool.clone());
             changes.push(Change::InventoryConflict { image: digest.clone(), claimed_by, tool });
@@ -173,11 +175,16 @@ impl Portfolio {
         let before = write.images(&[id]).await?.pop().ok_or(ServerError::BrokeOff)?;
         let mut state = before.state.clone();
         if replaces {
-            let concluded = self.judge_one(&mut turn, &mut write, before).await?;
+            let concluded = self.judge_one(&mut turn, &mut write, before.clone()).await?;
             changes.extend(concluded.1);
             state = concluded.0;
         }
-        let changes: Vec<StoredChange> = changes.iter().map(|change| stored(id, &state.owner, change)).collect();
+        let mut changes: Vec<StoredChange> = changes.iter().map(|change| stored(id, &state.owner, change)).collect();
+        for tag in &moved {
+            if let Some(from) = &tag.before {
+                changes.extend(self.base_fixed(&turn, &mut write, &tag.name, (from, &before)).await?);
+            }
+        }
         write.changes(&changes).await?;
         turn.commit(write).await?;
         Ok(Ingested {
@@ -191,27 +198,16 @@ impl Portfolio {
         })
     }
 
-    /// Lets the names of a claim stand for its image from now on.
-    async fn move_tags(
-        &self,
-        write: &mut Write,
-        claim: &Claim,
-        digest: &str,
-        id: u32,
-    ) -> Result<Vec<Change>, ServerError> {
-        let mut changes = Vec::new();
+    /// Lets the names of a claim stand for its image from now on; those that did not before.
+    async fn move_tags(&self, write: &mut Write, claim: &Claim, id: u32) -> Result<Vec<Moved>, ServerError> {
+        let mut moved = Vec::new();
         for name in claim.artifact.names.iter().take(NAMES_MAX) {
-            let (name, image) = (name.clone(), digest.to_owned());
-            match write.tag(&name, id).await? {
-                None => {}
-                Some(None) => changes.push(Change::ImageTagged { name, image }),
-                Some(Some(before)) => {
-                    let from = write.images(&[before]).await?.pop().map(|image| image.digest).unwrap_or_default();
-                    changes.push(Change::ImageMoved { name, from, to: image });
-                }
+            if let Some(before) = write.tag(name, id).await? {
+                let before = write.images(&before.into_iter().collect::<Vec<_>>()).await?.pop();
+                moved.push(Moved { name: name.clone(), before });
             }
         }
-        Ok(changes)
+        Ok(moved)
     }
 
     /// Judges one image as it is stored, and writes that down.
@@ -408,6 +404,23 @@ impl Portfolio {
             _ => false,
         };
         if is_his { Ok(()) } else { Err(Problem::missing("image or layer of yours")) }
+    }
+}
+
+/// A name that stands for another image than before.
+struct Moved {
+    name: String,
+    /// The image that it stood for; none where it is new.
+    before: Option<ImageRow>,
+}
+
+impl Moved {
+    fn change(&self, to: &str) -> Change {
+        let (name, to) = (self.name.clone(), to.to_owned());
+        match &self.before {
+            None => Change::ImageTagged { name, image: to },
+            Some(before) => Change::ImageMoved { name, from: before.digest.clone(), to },
+        }
     }
 }
 

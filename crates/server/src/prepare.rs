@@ -1,5 +1,6 @@
 //! A claim with everything worked out that needs no look at what is known: digests, packages as they are stored, what each layer brings.
 
+use model::base::Bases;
 use model::inventory::Inventory;
 use model::package::Package;
 use store::{ImageLayer, NewImage, NewPackage};
@@ -20,7 +21,7 @@ pub struct Prepared {
     pub(crate) packages: Vec<NewPackage>,
     /// What each layer brings, bottom first; last, where there are any, the packages that are in no layer.
     pub(crate) brought: Vec<Brought>,
-    summary: String,
+    summary: Summary,
     kept: Vec<u8>,
 }
 
@@ -41,7 +42,7 @@ impl Prepared {
         let inventory = &claim.inventory;
         let packages: Vec<NewPackage> =
             inventory.packages.iter().map(|package| new_package(package, inventory)).collect();
-        let summary = serde_json::to_string(&Summary::of(&claim)).unwrap_or_default();
+        let summary = Summary::of(&claim);
         Self {
             identity: claim.identity(),
             inventory_digest: claim.inventory_digest(),
@@ -61,9 +62,14 @@ impl Prepared {
         *self = Self { identity, inventory_digest, ..Self::of(claim) };
     }
 
+    /// Puts the base right by those that are registered.
+    pub(crate) fn recognise(&mut self, bases: &Bases) {
+        crate::bases::recognise(bases, &mut self.summary.artifact);
+    }
+
     /// The image as it is stored, its sets known.
     pub fn image(&self, seen: SeenAt, sets: &[u32]) -> NewImage {
-        let artifact = &self.claim.artifact;
+        let artifact = &self.summary.artifact;
         let base = artifact.base.as_ref();
         let kind = serde_json::to_value(artifact.kind).ok();
         NewImage {
@@ -73,7 +79,7 @@ impl Prepared {
             name: self.claim.name().to_owned(),
             base: base.map(|base| base.name.clone()).unwrap_or_default(),
             base_digest: base.and_then(|base| base.digest.as_ref()).map(ToString::to_string).unwrap_or_default(),
-            summary: self.summary.clone(),
+            summary: serde_json::to_string(&self.summary).unwrap_or_default(),
             inventory: self.kept.clone(),
             inventory_digest: self.inventory_digest.clone(),
             cataloged_by: self.claim.tool.clone(),

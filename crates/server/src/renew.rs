@@ -9,6 +9,7 @@ use portfolio::change::Change;
 use store::{FindingUpdate, Write};
 
 use crate::ServerError;
+use crate::access::Caller;
 use crate::documents::{DOCUMENTS, Documents, Files, read_files};
 use crate::knowledge::Knowledge;
 use crate::memory::Event;
@@ -175,18 +176,52 @@ impl Portfolio {
         Ok(write.changes(&[stored(0, &nobody(), &change)]).await?)
     }
 
-    /// Publishes a private advisory in place of one of the same id, or withdraws it.
-    pub async fn put_advisory(&self, id: &str, record: Option<String>, actor: &str) -> Result<u64, Problem> {
-        let change = |mut files: Files| {
-            let count = files.len();
-            files.retain(|(name, _)| name != id);
-            if record.is_none() && files.len() == count {
-                return Err(Problem::missing("advisory of that id"));
+    /// Publishes a private advisory in place of one of the same id, or withdraws it. A bound caller may only about images and layers
+    /// of its own, by their digests: what a package has, it has everywhere.
+    pub async fn put_advisory(&self, id: &str, record: Option<String>, caller: &Caller) -> Result<u64, Problem> {
+        let before = self.advisory(id).await?;
+        if record.is_none() && before.is_none() {
+            return Err(Problem::missing("advisory of that id"));
+        }
+        if !caller.scope.is_empty() {
+            for text in before.iter().chain(&record) {
+                self.speaks_of_own(text, &caller.scope).await?;
             }
+        }
+        let change = |mut files: Files| {
+            let is_same = files.iter().find(|(name, _)| name == id).map(|(_, text)| text) == before.as_ref();
+            if !is_same {
+                return Err(Problem::new(
+                    409,
+                    "somebody else was faster",
+                    "the advisory is another by now; look again",
+                ));
+            }
+            files.retain(|(name, _)| name != id);
             files.extend(record.map(|text| (id.to_owned(), text)));
             Ok(files)
         };
-        self.change_document("advisories", change, actor).await
+        self.change_document("advisories", change, &caller.name).await
+    }
+
+    /// The private advisory of this id.
+    async fn advisory(&self, id: &str) -> Result<Option<String>, ServerError> {
+        let Some(setting) = self.store.setting("advisories", i64::MAX).await? else { return Ok(None) };
+        Ok(read_files(&setting.body)?.into_iter().find(|(name, _)| name == id).map(|(_, text)| text))
+    }
+
+    /// Refuses an advisory that speaks of anything but images and layers of a scope.
+    async fn speaks_of_own(&self, text: &str, scope: &str) -> Result<(), Problem> {
+        let refused = "a token that is bound to a team or system publishes only about images and layers of its own, by their digests";
+        let affected = affected(text);
+        for (_, digest) in &affected {
+            let is_own = digest.starts_with("sha256:")
+                && (self.owns(scope, "image", digest).await.is_ok() || self.owns(scope, "layer", digest).await.is_ok());
+            if !is_own {
+                return Err(Problem::new(403, "not allowed", &format!("`{digest}`: {refused}")));
+            }
+        }
+        if affected.is_empty() { Err(Problem::new(403, "not allowed", refused)) } else { Ok(()) }
     }
 
     /// Puts a document in force: all its files, in place of those before. Nothing changes when it has mistakes.
@@ -196,7 +231,7 @@ impl Portfolio {
 
     /// Puts in force what `change` makes of a document's files, as they are when this write begins: two who change one document
     /// at once both have their way.
-    async fn change_document(
+    pub(crate) async fn change_document(
         &self,
         name: &str,
         change: impl FnOnce(Files) -> Result<Files, Problem>,
@@ -223,7 +258,7 @@ impl Portfolio {
         let private = self.private(&documents).map_err(mistaken)?.map(Arc::new);
         let body = serde_json::to_string(&files).unwrap_or_default();
         write.set(name, &body, actor).await?;
-        let since = turn.writer.documents.revision;
+        let old = turn.writer.documents.clone();
         turn.writer.knowledge = Knowledge {
             private,
             policies: documents.policies.clone(),
@@ -234,9 +269,10 @@ impl Portfolio {
         turn.writer.documents = Arc::new(documents);
         let images = match *name {
             "advisories" => self.own_advisories(&mut turn, &mut write, &before, &files).await?,
-            _ => write.all_fall_behind(name).await?,
+            "bases" => self.rebase(&turn, &mut write, &old).await?,
+            _ => self.fall_behind_of(&turn, &mut write, name, &old).await?,
         };
-        let (from, to) = (crate::tell::moment(since), crate::tell::moment(write.at));
+        let (from, to) = (crate::tell::moment(old.revision), crate::tell::moment(write.at));
         self.tell(&mut write, name, &from, &to, images).await?;
         write
             .audit(actor, "document.put", name, &format!("{{\"files\":{}}}", files.len()), crate::claim::hex_digest)
@@ -292,6 +328,7 @@ impl Portfolio {
         let mut prepared = Prepared::of(claim);
         prepared.inventory_digest = known.inventory_digest;
         turn.add_named_digests(&mut prepared)?;
+        prepared.recognise(&turn.writer.documents.bases);
         let id = self.put(turn, write, &prepared, SeenAt::Registry, Some(known.id)).await?;
         write.fall_behind(&[id], "own advisories").await?;
         Ok(())

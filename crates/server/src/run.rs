@@ -162,7 +162,9 @@ async fn signed(app: &App) {
 /// Judges what is behind, whenever something is. A lost nudge costs a second.
 async fn reconcile(app: Arc<App>) {
     let portfolio = &app.portfolio;
-    let mut today = day(portfolio.now());
+    // A server that was away over midnight makes up for it.
+    let oldest = portfolio.store.oldest_judged().await.ok().flatten();
+    let mut today = day(oldest.unwrap_or_else(|| portfolio.now()));
     loop {
         if day(portfolio.now()) != today {
             // Exceptions end, knowledge grows old.

@@ -202,6 +202,18 @@ impl Write {
         Ok(id)
     }
 
+    /// An image is built on another base than was thought.
+    pub async fn rebase(&mut self, id: u32, base: &str, digest: &str, summary: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE image SET base = $2, base_digest = $3, summary = $4 WHERE id = $1")
+            .bind(i64::from(id))
+            .bind(base)
+            .bind(digest)
+            .bind(summary)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
     /// Writes down who said what. False when that claim was there already.
     pub async fn claim(&mut self, claim: &ClaimRow) -> Result<bool, StoreError> {
         let done = sqlx::query(
@@ -416,6 +428,12 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// When the image was judged that was judged longest ago; none where there are no images.
+    pub async fn oldest_judged(&self) -> Result<Option<i64>, StoreError> {
+        let row = sqlx::query("SELECT MIN(judged_at) FROM image WHERE judged_at > 0").fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// What judging needs of an image.
     pub async fn summary(&self, image: u32) -> Result<String, StoreError> {
         let row = sqlx::query("SELECT summary FROM image WHERE id = $1").bind(i64::from(image)).fetch_one(&self.pool);
@@ -429,6 +447,20 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// The images that say they are built on a base of this name or digest; not those that are on its other digest already.
+    pub async fn images_on(&self, base: &str, digest: &str, not: &str) -> Result<Vec<u32>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id FROM image WHERE base = $1 AND base_digest <> $3
+             UNION SELECT id FROM image WHERE base_digest = $2 ORDER BY id",
+        )
+        .bind(base)
+        .bind(digest)
+        .bind(not)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
     }
 
     /// The digests of the images that are this digest, or have a layer of this diff id.

@@ -113,6 +113,20 @@ impl Write {
 }
 
 impl Store {
+    /// The images that begin with a chain of layers and go on after it.
+    pub async fn images_with_chain(&self, chain: &str) -> Result<Vec<u32>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT on_it.image_id FROM layer JOIN image_layer AS on_it ON on_it.layer_id = layer.id
+               JOIN image_layer AS above ON above.image_id = on_it.image_id AND above.position > on_it.position
+                 AND above.layer_id > 0
+             WHERE layer.chain = $1",
+        )
+        .bind(chain)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
+    }
+
     /// The layers of images above a number: `(image, set)`, sorted by image.
     pub async fn image_sets_after(&self, image: u32) -> Result<Vec<(u32, u32)>, StoreError> {
         let rows = sqlx::query("SELECT image_id, set_id FROM image_layer WHERE image_id > $1 ORDER BY image_id")

@@ -23,6 +23,7 @@ mod layers;
 mod lists;
 mod packages;
 mod tokens;
+mod uploads;
 mod workloads;
 mod write;
 

@@ -126,6 +126,16 @@ CREATE TABLE claim (
 );
 CREATE INDEX claim_image ON claim (image_id, claimed_at);
 
+-- Documents on their way, part by part: gone when they are complete, or a day later.
+CREATE TABLE upload (
+  digest TEXT NOT NULL,          -- SHA-256 of all its bytes as they are sent
+  sender TEXT NOT NULL,
+  part_offset BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  part BYTEA NOT NULL,
+  PRIMARY KEY (digest, sender, part_offset)
+);
+
 CREATE TABLE tag (
   name TEXT NOT NULL,
   since_at BIGINT NOT NULL,

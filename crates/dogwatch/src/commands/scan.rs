@@ -32,6 +32,10 @@ pub(crate) fn run(mut arguments: Box<ScanArguments>) -> Result<u8, Failure> {
     foreign::adopt(&mut arguments)?;
     let documents = Documents::load(&arguments)?;
     let mut options = super::inspect_options(&arguments.source)?;
+    if let Some(url) = &arguments.server {
+        let client = Client::at(url, None, arguments.source.ca_file.as_deref())?;
+        super::bases::of_server(&client, url)?.bases.into_iter().for_each(|base| options.bases.add(base));
+    }
     options.exclude = super::exclude(&arguments.exclude)?;
     let expand = |text: &str| patterns::expand(text, &arguments, &options);
     let targets = targets::named(&arguments.targets, arguments.targets_from.as_deref(), expand)?;

@@ -48,6 +48,7 @@ pub use registry::{
     ArtifactFile, Attached, Attachments, Credentials, ListBounds, Listing, Mirror, MirrorError, Pace, RegistryArtifact,
     RegistryError, RegistryOptions, Shared, http_client, understands_challenge,
 };
+pub use reqwest::Error as HttpError;
 pub use reqwest::blocking::{Client as HttpClient, RequestBuilder as HttpRequest};
 
 /// How to open images.

@@ -61,17 +61,42 @@ pub(super) async fn advise(call: Call) -> Answer {
         let detail = format!("the record's `id` is not `{id}`, as the path says");
         return Err(Problem::bad("the advisory cannot be published", &detail));
     }
-    let images = call.app.portfolio.put_advisory(id, Some(record.to_string()), &call.caller.name).await?;
+    let images = call.app.portfolio.put_advisory(id, Some(record.to_string()), &call.caller).await?;
     Ok(json(&Taken { images }))
 }
 
 /// `DELETE /advisories/{id}`
 pub(super) async fn withdraw(call: Call) -> Answer {
-    let images = call.app.portfolio.put_advisory(call.part("id"), None, &call.caller.name).await?;
+    let images = call.app.portfolio.put_advisory(call.part("id"), None, &call.caller).await?;
     Ok(json(&Taken { images }))
 }
 
 /// `GET /catalog`
 pub(super) async fn catalog(call: Call) -> Answer {
     Ok(json(&call.app.portfolio.catalog().await?))
+}
+
+/// An image to register as a base.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewBase {
+    /// What people call it.
+    pub name: String,
+    /// The image, known here: its digest, or a name that stands for it.
+    pub image: String,
+}
+
+/// `GET /bases`
+pub(super) async fn bases(call: Call) -> Answer {
+    Ok(json(&call.app.portfolio.bases().await?))
+}
+
+/// `POST /bases`
+pub(super) async fn add_base(call: Call) -> Answer {
+    let NewBase { name, image } = call.read()?;
+    if !call.caller.scope.is_empty() {
+        call.app.portfolio.owns(&call.caller.scope, "image", &image).await?;
+    }
+    let images = call.app.portfolio.add_base(&name, &image, &call.caller.name).await?;
+    Ok(json(&Taken { images }))
 }

@@ -1,36 +1,45 @@
 //! What others report: claims, and what runs.
 
+use axum::body::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::requests::json;
 use super::{Answer, Call};
 use crate::claim::Claim;
-use crate::portfolio::SeenAt;
+use crate::portfolio::{Ingested, SeenAt};
 use crate::problem::Problem;
 use crate::workloads::{Workload, WorkloadChange};
 
 /// Most workloads of one environment in one request.
 const WORKLOADS_MAX: usize = 100_000;
 
-/// `POST /reports`
-pub(super) async fn report(call: Call) -> Answer {
-    let seen = match call.get("stage") {
-        "" | "build" => SeenAt::Build,
-        "registry" => SeenAt::Registry,
-        "running" => SeenAt::Running,
+/// Where a claim was made, as the query says.
+pub(super) fn stage(call: &Call) -> Result<SeenAt, Problem> {
+    match call.get("stage") {
+        "" | "build" => Ok(SeenAt::Build),
+        "registry" => Ok(SeenAt::Registry),
+        "running" => Ok(SeenAt::Running),
         other => {
             let detail = format!("`stage` is `build`, `registry` or `running`, not `{other}`");
-            return Err(Problem::bad("bad parameter", &detail));
+            Err(Problem::bad("bad parameter", &detail))
         }
-    };
+    }
+}
+
+/// `POST /reports`
+pub(super) async fn report(call: Call) -> Answer {
+    Ok(json(&take(&call, call.body.clone(), stage(&call)?).await?))
+}
+
+/// Takes a document in.
+pub(super) async fn take(call: &Call, body: Bytes, seen: SeenAt) -> Result<Ingested, Problem> {
     let encoding = call.headers.get("content-encoding").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = call.body.clone();
     // Parsing takes milliseconds to seconds, which other requests need not wait for.
     let claim = tokio::task::spawn_blocking(move || Claim::read(&body, encoding.as_deref()))
         .await
         .map_err(|_| Problem::bad("the document cannot be read", "reading it failed"))??;
-    Ok(json(&call.app.portfolio.ingest(claim, &call.caller.name, seen).await?))
+    Ok(call.app.portfolio.ingest(claim, &call.caller.name, seen).await?)
 }
 
 /// What became of reported workloads.
