@@ -64,11 +64,9 @@ impl Client {
     }
 
     fn answer(&self, request: ::scan::source::HttpRequest) -> Result<Value, Failure> {
-        let response = request
-            .bearer_auth(&self.token)
-            .send()
-            .with_context(|| format!("`{}` does not answer", self.url))
-            .hint(Some("start one with `dogwatch serve`, or name another with `--server`".into()))?;
+        let response = request.bearer_auth(&self.token).send().map_err(anyhow::Error::new).map_err(|error| {
+            Failure { hint: Some(advice(&error)), error: error.context(format!("`{}` does not answer", self.url)) }
+        })?;
         let status = response.status();
         let bytes = response.bytes().with_context(|| format!("`{}` broke off", self.url))?;
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -84,6 +82,30 @@ impl Client {
         let hint = Some(text("detail")).filter(|detail| !detail.is_empty());
         Err(anyhow::anyhow!("the server says: {}", formats::printable::printable(&title))).hint(hint)
     }
+}
+
+/// What to do when a server does not answer.
+fn advice(error: &anyhow::Error) -> String {
+    // The TLS library's errors come as texts here; these are its names for them.
+    let causes = format!("{error:?}");
+    let advice = [
+        (
+            "CaUsedAsEndEntity",
+            "the server's certificate is an authority's own; let that authority sign one for the server \
+                               (with `basicConstraints=CA:FALSE` and its name in `subjectAltName`) and serve that",
+        ),
+        ("UnknownIssuer", "name the file with its authority's certificate with `--ca-file`"),
+        (
+            "NotValidForName",
+            "the server's certificate is for another name; use that in `--server`, or let one be made for this",
+        ),
+        (
+            "Expired",
+            "the server's certificate has ended; replace it (`dogwatch serve --tls-cert` takes it up while it runs)",
+        ),
+    ];
+    let known = advice.iter().find(|(name, _)| causes.contains(name));
+    known.map_or("start one with `dogwatch serve`, or name another with `--server`", |(_, advice)| advice).to_owned()
 }
 
 /// A text as it stands in a path or query.
