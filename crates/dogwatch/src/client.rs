@@ -135,11 +135,8 @@ impl Client {
     }
 
     fn away(&self, error: HttpError) -> Failure {
-        let hint = "start one with `dogwatch serve`, or name another with `--server`";
-        Failure {
-            error: anyhow::Error::new(error).context(format!("`{}` does not answer", self.url)),
-            hint: Some(hint.into()),
-        }
+        let error = anyhow::Error::new(error);
+        Failure { hint: Some(advice(&error)), error: error.context(format!("`{}` does not answer", self.url)) }
     }
 
     fn answer(&self, request: HttpRequest) -> Result<Value, Failure> {
@@ -169,6 +166,30 @@ fn read((status, bytes): &Received) -> Result<Value, Failure> {
     let title = if text("title").is_empty() { format!("status {status}") } else { text("title") };
     let hint = Some(text("detail")).filter(|detail| !detail.is_empty());
     Err(anyhow::anyhow!("the server says: {}", formats::printable::printable(&title))).hint(hint)
+}
+
+/// What to do when a server does not answer.
+fn advice(error: &anyhow::Error) -> String {
+    // The TLS library's errors come as texts here; these are its names for them.
+    let causes = format!("{error:?}");
+    let advice = [
+        (
+            "CaUsedAsEndEntity",
+            "the server's certificate is an authority's own; let that authority sign one for the server \
+                               (with `basicConstraints=CA:FALSE` and its name in `subjectAltName`) and serve that",
+        ),
+        ("UnknownIssuer", "name the file with its authority's certificate with `--ca-file`"),
+        (
+            "NotValidForName",
+            "the server's certificate is for another name; use that in `--server`, or let one be made for this",
+        ),
+        (
+            "Expired",
+            "the server's certificate has ended; replace it (`dogwatch serve --tls-cert` takes it up while it runs)",
+        ),
+    ];
+    let known = advice.iter().find(|(name, _)| causes.contains(name));
+    known.map_or("start one with `dogwatch serve`, or name another with `--server`", |(_, advice)| advice).to_owned()
 }
 
 /// A text as it stands in a path or query.

@@ -12,7 +12,8 @@ pub mod writes;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -28,7 +29,7 @@ use crate::access::{self, Caller, Permission, Role};
 use crate::claim::CLAIM_BYTES_MAX;
 use crate::notary::Notary;
 use crate::portfolio::Portfolio;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 pub use openapi::document as openapi;
 pub use requests::Call;
@@ -205,6 +206,8 @@ pub static ROUTES: std::sync::LazyLock<Vec<Route>> = std::sync::LazyLock::new(||
 pub struct App {
     /// What is known.
     pub portfolio: Portfolio,
+    /// When something could not be written for want of room, the last time.
+    pub full_at: Mutex<Option<Instant>>,
     /// Who signs the audit log.
     pub notary: Notary,
     /// Figures about requests.
@@ -238,10 +241,14 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Counts requests and their answers.
 async fn count(State(app): State<Arc<App>>, path: Option<MatchedPath>, request: Request, next: Next) -> Response {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let method = request.method().clone();
     let response = next.run(request).await;
     let path = path.as_ref().map_or("", MatchedPath::as_str);
+    // Being asked whether it is ready is no attempt to write.
+    if response.status().as_u16() == problem::FULL && path != "/readyz" {
+        *app.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
     app.counted.add(path, response.status().as_u16(), began.elapsed());
     tracing::info!(%method, path, status = response.status().as_u16(), micros = began.elapsed().as_micros() as u64, "request");
     response

@@ -105,6 +105,10 @@ impl From<ServerError> for problem::Problem {
     fn from(error: ServerError) -> Self {
         match error {
             ServerError::Store(error) => error.into(),
+            ServerError::File { path, source } if source.kind() == std::io::ErrorKind::StorageFull => {
+                tracing::error!(path = %path.display(), "the disk is full");
+                Self::full()
+            }
             ServerError::NotHere { .. } => {
                 Self::new(503, "not ready", &format!("{error}; run `dogwatch advisories update` there"))
             }

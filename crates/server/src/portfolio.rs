@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use model::Timestamp;
 use portfolio::change::Change;
@@ -19,6 +20,9 @@ use crate::memory::Memory;
 use crate::prepare::{Brought, Prepared};
 use crate::problem::Problem;
 use crate::tell::stored;
+
+/// How far behind the latest moment the clock may be before that is said, in microseconds: it is set right by less all the time.
+const CLOCK_SLACK: i64 = 5_000_000;
 
 /// The clock; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -37,6 +41,9 @@ pub struct Portfolio {
     /// The documents in force as readers last saw them.
     read: std::sync::Mutex<Option<Arc<Documents>>>,
     told: watch::Sender<i64>,
+    /// The latest moment that was seen, and whether it was said that the clock is behind it.
+    latest: AtomicI64,
+    is_behind: AtomicBool,
 }
 
 impl std::fmt::Debug for Portfolio {
@@ -98,7 +105,7 @@ impl SeenAt {
 impl Portfolio {
     /// Over a store; indexes are kept in a directory.
     pub async fn open(store: Store, indexes: Indexes, clock: Clock) -> Result<Self, ServerError> {
-        let newest = store.newest_change().await?;
+        let (newest, latest) = (store.newest_change().await?, store.newest().await?);
         Ok(Self {
             store,
             clock,
@@ -106,6 +113,8 @@ impl Portfolio {
             writer: Mutex::new(None),
             read: Default::default(),
             told: watch::Sender::new(newest),
+            latest: AtomicI64::new(latest),
+            is_behind: AtomicBool::new(false),
         })
     }
 
@@ -115,7 +124,19 @@ impl Portfolio {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        (self.clock)().as_microsecond()
+        let now = (self.clock)().as_microsecond();
+        let latest = self.latest.fetch_max(now, Ordering::Relaxed);
+        let is_behind = now < latest - CLOCK_SLACK;
+        if is_behind && !self.is_behind.swap(true, Ordering::Relaxed) {
+            let seconds = (latest - now) / 1_000_000;
+            tracing::warn!(
+                seconds,
+                "the clock went back; moments go on a microsecond after one another until it has caught up, tokens and exceptions end by it"
+            );
+        } else if now >= latest {
+            self.is_behind.store(false, Ordering::Relaxed);
+        }
+        now
     }
 
     /// Begins a write with everything at hand, up to date with what other servers wrote.

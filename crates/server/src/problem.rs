@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoreError;
 
+/// No room is left. Source: RFC 4918, "Insufficient Storage".
+pub const FULL: u16 = 507;
+
 /// What went wrong, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
@@ -39,6 +42,13 @@ impl Problem {
         }
     }
 
+    /// There is no room left.
+    pub fn full() -> Self {
+        let detail = "nothing was changed; free some space where the database and the server's data are, and send it again: \
+                      the server goes on by itself";
+        Self::new(FULL, "the disk is full", detail)
+    }
+
     /// There is no such thing, or the caller may not know of it.
     pub fn missing(what: &str) -> Self {
         Self::new(404, "not found", &format!("there is no {what} here, or it is not for you to see"))
@@ -52,6 +62,9 @@ impl From<StoreError> for Problem {
         }
         let causes = causes(&error);
         tracing::error!(error = causes, "the database failed");
+        if error.is_full() {
+            return Self::full();
+        }
         if error.is_passing() {
             return Self::new(503, "the database does not answer", "nothing was changed; try again in a moment");
         }

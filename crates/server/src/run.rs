@@ -81,7 +81,7 @@ pub async fn start(options: Options) -> Result<Running, ServerError> {
     portfolio.take_index(&options.index, "server").await?;
     let first_token = first_token(&portfolio).await?;
     let audit_key = notary.public();
-    let app = Arc::new(App { portfolio, notary, counted: Default::default() });
+    let app = Arc::new(App { portfolio, notary, full_at: Default::default(), counted: Default::default() });
     let handle = Handle::new();
     let service = router(app.clone()).into_make_service();
     let listen = |source| ServerError::Listen { address: options.listen.to_string(), source };
@@ -250,11 +250,12 @@ async fn reload(tls: Tls, config: RustlsConfig) {
         if now == seen {
             continue;
         }
+        // A broken one is looked at again when it is another: saying it once is enough.
+        seen = now;
         match certificate(&tls) {
             Ok(fresh) => {
                 config.reload_from_config(Arc::new(fresh));
                 tracing::info!("the certificate was replaced");
-                seen = now;
             }
             Err(error) => {
                 tracing::error!(error = crate::problem::causes(&error), "the new certificate is not used");

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, AssertSqlSafe, Executor};
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Executor};
 
 use crate::error::StoreError;
 
@@ -48,6 +48,10 @@ pub(crate) async fn connect(url: &str, may_create: bool) -> Result<(AnyPool, Dia
             }
             Ok(())
         })
+    });
+    // On a full disk SQLite ends a transaction by itself; the driver then counts one that is open for ever, and begins no other.
+    let pool = pool.before_acquire(move |connection, _| {
+        Box::pin(async move { Ok(dialect == Dialect::Postgres || !connection.is_in_transaction()) })
     });
     match pool.connect_with(options).await {
         Ok(pool) => Ok((pool, dialect)),

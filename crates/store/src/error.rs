@@ -47,16 +47,97 @@ impl StoreError {
         }
     }
 
+    /// Whether there is no room left to write to.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                // PostgreSQL: disk full. SQLite: full; a write, and its file of readers, that the system refuses.
+                ["53100", "13", "778", "4874"].contains(&code.as_ref())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether trying again can help: the database is away, busy, or shutting down.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_)) => true,
             Self::Database(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
-                // PostgreSQL: connection exceptions (08), operator intervention (57P), serialization and deadlock (40). SQLite: busy, locked.
-                ["08", "57P", "40"].iter().any(|class| code.starts_with(class)) || code == "5" || code == "6"
+                // PostgreSQL: connection exceptions (08), operator intervention (57P), serialization and deadlock (40), too little of
+                // something but disk (53). SQLite: busy, locked.
+                ["08", "57P", "40", "532", "533", "534"].iter().any(|class| code.starts_with(class))
+                    || code == "5"
+                    || code == "6"
             }
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a database says, with its code.
+    #[derive(Debug)]
+    struct Said(&'static str);
+
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Said {}
+
+    impl sqlx::error::DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    /// Source: PostgreSQL, appendix A, "Error Codes"; SQLite, "Result and Extended Result Codes".
+    #[test]
+    fn what_a_database_says_is_taken_for_what_it_is() {
+        // Full, passing, bad text.
+        let cases = [
+            ("53100", [true, false, false]),
+            ("13", [true, false, false]),
+            ("778", [true, false, false]),
+            ("53200", [false, true, false]),
+            ("53300", [false, true, false]),
+            ("57P01", [false, true, false]),
+            ("40001", [false, true, false]),
+            ("5", [false, true, false]),
+            ("22021", [false, false, true]),
+            ("23505", [false, false, false]),
+            ("1", [false, false, false]),
+        ];
+        for (code, expected) in cases {
+            let error = StoreError::from(sqlx::Error::Database(Box::new(Said(code))));
+            assert_eq!([error.is_full(), error.is_passing(), error.is_bad_text()], expected, "{code}");
         }
     }
 }

@@ -123,3 +123,85 @@ impl Write {
         Ok(change)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::{ImageFilter, Page, chain_digest, tables};
+
+    /// The digest of each step. A step that was released is never changed: write the next one, and add its digest here with a database of
+    /// the version before (`tests/version-N.sql`). Until the first release the first step may change; then only its digest here changes.
+    const PINNED: [&str; SCHEMAS.len()] = ["9f2f04c4f806375386076395873b561bbb6fc714e6c2a77ee4c7b086f30e073c"];
+
+    #[test]
+    fn no_step_that_was_released_is_changed() {
+        for (step, pinned) in SCHEMAS.iter().zip(PINNED) {
+            assert_eq!(hex(step.as_bytes()), pinned, "add a step to `SCHEMAS`, or see `PINNED`");
+        }
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A database as the program left it that knew only the first steps.
+    async fn left_by(version: i64, rows: &'static str) -> (tempfile::TempDir, String) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", directory.path().join("portfolio.db").display());
+        let (pool, dialect) = crate::differences::connect(&url, true).await.expect("a database");
+        let mut tx = pool.begin().await.expect("begun");
+        begin_versions(&mut tx).await.expect("a table");
+        climb(&mut tx, dialect, 0, version).await.expect("tables");
+        tx.execute(sqlx::raw_sql(rows)).await.expect("rows");
+        for table in tables(version).await.expect("tables") {
+            let text = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
+            let count: i64 = sqlx::query(text).fetch_one(&mut *tx).await.expect("a count").get(0);
+            assert!(count > 0, "no row of `{}` would be tried", table.name);
+        }
+        tx.commit().await.expect("committed");
+        pool.close().await;
+        (directory, url)
+    }
+
+    #[tokio::test]
+    async fn a_database_of_version_1_is_opened_and_has_what_it_had() {
+        let (_directory, url) = left_by(1, include_str!("../tests/version-1.sql")).await;
+        let store = Store::open(&url).await.expect("it opens");
+        let page = |at| Page { at, scope: "", after: "", count: 10 };
+        let image = store.find_image(page(i64::MAX), "sha256:22").await.expect("asked").expect("an image");
+        assert_eq!((image.state.outcome.as_str(), image.state.risk), ("failed", 42.5));
+        let then = store.list_images(page(1_780_000_000_000_003), &ImageFilter::default()).await.expect("images");
+        assert_eq!(then[0].state.outcome, "passed");
+        let findings = store.list_findings(page(i64::MAX), image.id).await.expect("findings");
+        assert_eq!(findings.len(), 1, "the other is over");
+        assert_eq!(store.claims(image.id).await.expect("claims")[0].claimed_by, "ci");
+        assert_eq!(store.changes_after(0, "team:storefront", "", 10).await.expect("changes").len(), 2);
+        assert!(store.token("ef01").await.expect("asked").expect("a token").revoked_at.is_some());
+        let mut before = String::new();
+        for entry in store.audit_after(0, 10).await.expect("the audit log") {
+            assert_eq!(chain_digest(&before, &entry, hex), entry.chain);
+            before = entry.chain;
+        }
+        // And it goes on.
+        let mut write = store.write(0).await.expect("begun");
+        write.audit("a", "b", "c", "{}", hex).await.expect("an entry");
+        write.commit().await.expect("committed");
+        assert_eq!(store.newest().await.expect("a moment"), 1_780_000_000_000_010);
+        assert_eq!(store.audit_after(2, 10).await.expect("the audit log").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_backup_knows_every_table() {
+        let (_directory, url) = left_by(1, include_str!("../tests/version-1.sql")).await;
+        let store = Store::open(&url).await.expect("it opens");
+        let text = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version' ORDER BY name";
+        let made: Vec<String> =
+            sqlx::query(text).fetch_all(&store.pool).await.expect("names").iter().map(|row| row.get(0)).collect();
+        let mut known: Vec<String> =
+            tables(SCHEMAS.len() as i64).await.expect("tables").into_iter().map(|table| table.name).collect();
+        known.sort();
+        assert_eq!(made, known);
+    }
+}

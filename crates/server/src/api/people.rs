@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::header;
@@ -33,6 +33,9 @@ impl Counted {
     }
 }
 
+/// How long the disk is taken for full after it was.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
 /// `GET /healthz`
 pub(super) async fn healthy(_: Call) -> Answer {
     Ok(json(&serde_json::json!({ "status": "ok" })))
@@ -40,8 +43,18 @@ pub(super) async fn healthy(_: Call) -> Answer {
 
 /// `GET /readyz`
 pub(super) async fn ready(call: Call) -> Answer {
-    call.app.portfolio.store.ping().await?;
-    call.app.portfolio.ready().await?;
+    let portfolio = &call.app.portfolio;
+    portfolio.store.ping().await?;
+    portfolio.ready().await?;
+    let full_at = *call.app.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = full_at {
+        // The smallest write may still fit where none of use does.
+        if at.elapsed() < FULL_FOR {
+            return Err(Problem::full());
+        }
+        portfolio.store.write(portfolio.now()).await?.commit().await?;
+        *call.app.full_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
     Ok(json(&serde_json::json!({ "status": "ready" })))
 }
 

@@ -1,0 +1,33 @@
+-- A small database as version 1 of the schema had it: at least a row in every table.
+DELETE FROM clock;
+INSERT INTO clock VALUES (1, 1780000000000009, 2, 1, 1, 1, 2, 2);
+INSERT INTO setting VALUES ('index', 1780000000000001, NULL, 'sha256:00', 'server');
+INSERT INTO setting VALUES ('policies', 1780000000000002, 1780000000000005, '[]', 'admin');
+INSERT INTO setting VALUES ('policies', 1780000000000005, NULL, '[["a.yaml","version: 1"]]', 'admin');
+INSERT INTO package VALUES (1, 'aa', 'pkg:npm/jquery@1.12.4', 'jquery', '{"name":"jquery"}');
+INSERT INTO package VALUES (2, 'bb', 'pkg:npm/lodash@4.0.0', 'lodash', '{"name":"lodash"}');
+INSERT INTO package_query VALUES ('npm', 'jquery', 1);
+INSERT INTO package_query VALUES ('npm', 'lodash', 2);
+INSERT INTO package_set VALUES (1, 'cc');
+INSERT INTO package_set_member VALUES (1, 1);
+INSERT INTO package_set_member VALUES (1, 2);
+INSERT INTO layer VALUES (1, 'dd', 'sha256:11', 'COPY . /srv');
+INSERT INTO image VALUES (1, 'sha256:22', 'sha256:33', 'image', 'registry.example/shop:1', '', '', '{}', X'28B52FFD', 'ee',
+  'dogwatch 0.1.0', 1780000000000003, 'build', 'failed', 1, 2, 0, 1, 42.5, 'storefront', 'webshop', 'shop', 1, 1780000000000004, 'x');
+INSERT INTO image_layer VALUES (1, 0, 1, 1);
+INSERT INTO behind VALUES (1, 'policies');
+INSERT INTO claim VALUES ('ff', 1, 'ci', 1780000000000003, 'dogwatch 0.1.0', 'ee', 'passed', 1779999999000000);
+INSERT INTO tag VALUES ('registry.example/shop:1', 1780000000000003, NULL, 1);
+INSERT INTO finding VALUES (1, 'CVE-2020-11023', 1780000000000003, NULL, 3, 6.9, 1, '{"id":"CVE-2020-11023"}');
+INSERT INTO finding VALUES (2, 'CVE-2019-10744', 1780000000000003, 1780000000000006, 4, 9.1, 1, '{"id":"CVE-2019-10744"}');
+INSERT INTO score VALUES ('CVE-2020-11023', 'NVD 3.1', 1780000000000003, NULL, 6.9, 'CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:C/C:H/I:L/A:N');
+INSERT INTO verdict VALUES (1, 1780000000000003, 1780000000000004, 'passed', 0, 2, 0, 1, 40.0, 'x');
+INSERT INTO verdict VALUES (1, 1780000000000004, NULL, 'failed', 1, 2, 0, 1, 42.5, 'x');
+INSERT INTO ownership VALUES ('image:1', 1780000000000003, NULL, 'storefront', 'webshop', 'shop', 'catalog');
+INSERT INTO workload VALUES ('prod-eu', 'web', 1780000000000007, NULL, 'sha256:22', 'registry.example/shop:1', 1, '{"name":"web"}');
+INSERT INTO change VALUES (1, 1780000000000003, 'image.found', 1, '', 'storefront', 'webshop', '{"kind":"image.found"}');
+INSERT INTO change VALUES (2, 1780000000000004, 'verdict.changed', 1, '', 'storefront', 'webshop', '{"kind":"verdict.changed"}');
+INSERT INTO token VALUES ('0011', 'first administrator', 'abcd', 'administrator', '', 1780000000000001, NULL, NULL);
+INSERT INTO token VALUES ('2233', 'ci', 'ef01', 'developer', 'team:storefront', 1780000000000008, 1790000000000000, 1780000000000009);
+INSERT INTO audit VALUES (1, 1780000000000001, 'server', 'token.create', '0011', '{"first":true}', 'fe643880ead02efbf0ed8f15a4d748cbbe6b36ddacd33871731878adce2c99e1');
+INSERT INTO audit VALUES (2, 1780000000000008, 'first administrator', 'token.create', '2233', '{}', 'a33ff15d3239caf7bf75a18d9edf7e0a9be350142ac921f01c70a24ddbb2dbba');
