@@ -13,7 +13,7 @@ use dogwatch_server::portfolio::{Portfolio, SeenAt};
 use dogwatch_server::workloads::Workload;
 use model::Timestamp;
 use serde_json::json;
-use store::{ImageFilter, Page, Store};
+use store::{Filter, ImageOrder, Page, Store};
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -105,7 +105,7 @@ impl Shop {
     async fn as_of(&self, at: i64) -> String {
         let store = &self.portfolio.store;
         let page = Page { at, scope: "", after: "", count: 100 };
-        let images = store.list_images(page, &ImageFilter::default()).await.expect("images");
+        let images = store.list_images(page, ImageOrder::Age, &Filter::default()).await.expect("images");
         let shown: Vec<_> =
             images.iter().map(|image| (&image.digest, &image.state.outcome, image.state.findings)).collect();
         format!("{shown:?} {:?}", store.tagged(NAME, at).await.expect("a tag"))
@@ -121,11 +121,11 @@ impl Shop {
         let store = &self.portfolio.store;
         let page = Page { at: i64::MAX, scope: "", after: "", count: 1 };
         let id = store.find_image(page, image).await.expect("an image").expect("an image").id;
-        let verdicts = store.verdicts(id).await.expect("verdicts");
-        let tags = store.tag_history(NAME).await.expect("tags");
+        let verdicts = store.verdicts(id, &Filter::default()).await.expect("verdicts");
+        let tags = store.tags(Page { count: 100, ..page }, &Filter::default()).await.expect("tags");
         let intervals = [
             verdicts.iter().map(|verdict| (verdict.since, verdict.until)).collect::<Vec<_>>(),
-            tags.iter().map(|(since, until, _)| (*since, *until)).collect(),
+            tags.iter().filter(|tag| tag.name == NAME).map(|tag| (tag.since, tag.until)).collect(),
         ];
         for mut intervals in intervals {
             intervals.sort_unstable();
@@ -135,7 +135,7 @@ impl Shop {
             assert!(intervals.iter().all(|(since, until)| until.is_none_or(|until| *since < until)), "{intervals:?}");
             assert_eq!(intervals.iter().filter(|(_, until)| until.is_none()).count(), 1);
         }
-        let changes = store.changes_after(0, "", "", 10_000).await.expect("changes");
+        let changes = store.changes_after(0, "", &Filter::default(), 10_000).await.expect("changes");
         assert!(changes.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].at <= pair[1].at));
     }
 

@@ -1,6 +1,6 @@
 -- A small database as version 1 of the schema had it: at least a row in every table.
 DELETE FROM clock;
-INSERT INTO clock VALUES (1, 1780000000000009, 2, 1, 1, 1, 2, 2);
+INSERT INTO clock VALUES (1, 1780000000000009, 1780000000000008, 2, 1, 1, 1, 2, 2);
 INSERT INTO setting VALUES ('index', 1780000000000001, NULL, 'sha256:00', 'server');
 INSERT INTO setting VALUES ('policies', 1780000000000002, 1780000000000005, '[]', 'admin');
 INSERT INTO setting VALUES ('policies', 1780000000000005, NULL, '[["a.yaml","version: 1"]]', 'admin');
@@ -17,6 +17,7 @@ INSERT INTO image VALUES (1, 'sha256:22', 'sha256:33', 'image', 'registry.exampl
 INSERT INTO image_layer VALUES (1, 0, 1, 1);
 INSERT INTO behind VALUES (1, 'policies');
 INSERT INTO claim VALUES ('ff', 1, 'ci', 1780000000000003, 'dogwatch 0.1.0', 'ee', 'passed', 1779999999000000);
+INSERT INTO upload VALUES ('00ff', 'ci', 0, 1780000000000008, X'28B52FFD');
 INSERT INTO tag VALUES ('registry.example/shop:1', 1780000000000003, NULL, 1);
 INSERT INTO finding VALUES (1, 'CVE-2020-11023', 1780000000000003, NULL, 3, 6.9, 1, '{"id":"CVE-2020-11023"}');
 INSERT INTO finding VALUES (2, 'CVE-2019-10744', 1780000000000003, 1780000000000006, 4, 9.1, 1, '{"id":"CVE-2019-10744"}');
