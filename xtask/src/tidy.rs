@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
     touches("advisories", &["model", "formats"]),
     touches("scan", &["model", "inventory", "assessment", "policy", "advisories", "engines", "formats"]),
     touches("sensor", &["model", "detection", "policy", "engines", "formats"]),
-    touches("store", &["model", "portfolio"]),
+    touches("store", &["model", "condition", "portfolio"]),
     touches(
         "server",
         &[

@@ -370,6 +370,6 @@ mod tests {
             assert_eq!(plan, format!("SEARCH image USING INDEX image_{fact} ({fact}=? AND id>?)\n"), "{fact}");
         }
         let plain = plan(&store, "true").await;
-        assert_eq!(plain, "SEARCH image USING INTEGER PRIMARY KEY (rowid>?)\n");
+        assert_eq!(plain, "SEARCH image USING INDEX sqlite_autoindex_image_1 (id>?)\n");
     }
 }

@@ -212,7 +212,9 @@ impl Postgres {
         // It refuses to run as root.
         std::fs::set_permissions(server.directory.path(), std::fs::Permissions::from_mode(0o777)).expect("permissions");
         let data = server.data();
-        server.run("initdb", &["--auth=trust", "--username=postgres", "--pgdata", &data]);
+        // As on a person's machine, it sorts as a language does.
+        let language = ["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en"];
+        server.run("initdb", &[&["--auth=trust", "--username=postgres", "--pgdata", &data], &language[..]].concat());
         server.up();
         Some(server)
     }

@@ -79,7 +79,7 @@ fn a_container_that_lives_three_seconds_is_known_and_judged() {
     });
     assert_eq!(running.len(), 1);
     until("the image knows what runs it", || {
-        server.list("/api/v1/images?filter=running>0").into_iter().find(|image| image["running"] == 1)
+        server.list("/api/v1/images?filter=running%3E0").into_iter().find(|image| image["running"] == 1)
     });
     let _ = watch.kill();
     let _ = watch.wait();

@@ -225,7 +225,7 @@ async fn add_workloads(store: &Store) -> i64 {
             name: name(number),
             image_digest: pick(&TEXTS, number).into(),
             image_name: pick(&TEXTS, number + 3).into(),
-            production: number % 2 == 0,
+            production: number.is_multiple_of(2),
             body: String::new(),
             since: 0,
             until: None,
@@ -260,7 +260,7 @@ async fn add_findings(store: &Store) {
     let finding = |number: usize| FindingUpdate {
         package: number as u32,
         vulnerability: format!("CVE-{}", number / 2),
-        now: Some(("{}".into(), (number % 6) as i64, pick(&FRACTIONS, number), number % 3 == 0)),
+        now: Some(("{}".into(), (number % 6) as i64, pick(&FRACTIONS, number), number.is_multiple_of(3))),
         was_there: false,
     };
     let mut write = store.write(0).await.expect("a turn");
