@@ -14,7 +14,7 @@ use crate::console::{Failure, Hint};
 
 /// Bytes of a part; each part that fails halves it.
 const PART_BYTES: usize = 256 << 10;
-const PART_BYTES_MIN: usize = 16 << 10;
+const PART_BYTES_MIN: usize = 4 << 10;
 /// So many failures one after the other mean that the server is away.
 const PART_FAILURES_MAX: u32 = 6;
 
@@ -99,7 +99,7 @@ impl Client {
 
     fn upload_in_parts(&self, body: &[u8], stage: &str) -> Result<Value, Failure> {
         let path = format!("/api/v1/uploads/{}", hex::encode(Sha256::digest(body)));
-        let (mut part_bytes, mut failures) = (PART_BYTES, 0);
+        let (mut part_bytes, mut failures) = (PART_BYTES.min(body.len()), 0);
         loop {
             let sent = self.next_part(&path, body, part_bytes, stage);
             match sent {

@@ -22,7 +22,8 @@ fn bad_line(to: &str, bytes: usize) -> (String, Arc<AtomicUsize>) {
             let (to, count) = (to.clone(), count.clone());
             std::thread::spawn(move || {
                 let Ok(server) = TcpStream::connect(&to) else { return };
-                let (mut back, mut answers) = (client.try_clone().expect("a clone"), server.try_clone().expect("a clone"));
+                let (mut back, mut answers) =
+                    (client.try_clone().expect("a clone"), server.try_clone().expect("a clone"));
                 std::thread::spawn(move || std::io::copy(&mut answers, &mut back));
                 let sent = std::io::copy(&mut (&client).take(bytes as u64), &mut &server);
                 if sent.is_ok_and(|sent| sent == bytes as u64) {
@@ -42,7 +43,7 @@ fn a_report_gets_through_a_line_that_breaks_again_and_again() {
         let user = User::new();
         let server = Server::start(&user, database, None, None);
         let user = user.with("DOGWATCH_TOKEN", &*server.token);
-        let (url, broken) = bad_line(&server.url, 20_000);
+        let (url, broken) = bad_line(&server.url, 6_000);
         let target = format!("oci-dir:{}:upgraded", images.layout.display());
         let ran = user.run(&["scan", &target, "--server", &url, "-o", "json"]);
         assert!(ran.stderr.contains("uploaded to the server"), "{}", ran.stderr);
@@ -79,7 +80,9 @@ fn parts_are_kept_over_a_restart_and_refused_out_of_order() {
         drop(server);
         let server = Server::start(&user, database, None, Some(&token));
         assert_eq!(received(&server), half);
-        for (offset, part) in [(0, &body[..10]), (half + 1, &body[half + 1..]), (half, &[][..]), (half, &body[half - 1..])] {
+        for (offset, part) in
+            [(0, &body[..10]), (half + 1, &body[half + 1..]), (half, &[][..]), (half, &body[half - 1..])]
+        {
             let (status, problem) = put(&server, &name, offset, part);
             assert_eq!(status, 409, "{offset}: {problem}");
         }
