@@ -22,6 +22,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
+use tracing::Instrument;
 
 use store::FilterFact;
 
@@ -243,7 +244,9 @@ pub fn router(app: Arc<App>) -> Router {
 async fn count(State(app): State<Arc<App>>, path: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
-    let response = next.run(request).await;
+    let span = tracing::info_span!("request", method = %method, path = path.as_ref().map_or("", MatchedPath::as_str), status = tracing::field::Empty);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
     let path = path.as_ref().map_or("", MatchedPath::as_str);
     // Being asked whether it is ready is no attempt to write.
     if response.status().as_u16() == problem::FULL && path != "/readyz" {

@@ -10,6 +10,7 @@ use portfolio::change::Change;
 use serde::Serialize;
 use store::{ClaimRow, FindingUpdate, ImageRow, ImageState, NewPackage, Ownership, Store, StoredChange, Write};
 use tokio::sync::{Mutex, MutexGuard, watch};
+use tracing::Instrument;
 
 use crate::ServerError;
 use crate::claim::{Claim, Matched};
@@ -174,7 +175,7 @@ impl Portfolio {
         // What needs nobody's turn is done before it, beside others.
         let prepared = tokio::task::spawn_blocking(move || Prepared::of(claim)).await;
         let mut prepared = prepared.map_err(|_| ServerError::BrokeOff)?;
-        let (mut turn, mut write) = self.begin().await?;
+        let (mut turn, mut write) = self.begin().instrument(tracing::info_span!("wait for a turn")).await?;
         turn.add_named_digests(&mut prepared)?;
         prepared.recognise(&turn.writer.documents.bases);
         let (claim, digest) = (&prepared.claim, &prepared.identity);

@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use store::Store;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use crate::ServerError;
 use crate::access::{Role, new_token};
@@ -175,7 +176,7 @@ async fn reconcile(app: Arc<App>) {
         }
         let pause = match portfolio.store.behind().await {
             Ok(0) => Duration::from_millis(500),
-            Ok(_) => match portfolio.reconcile().await {
+            Ok(behind) => match portfolio.reconcile().instrument(tracing::info_span!("judge again", behind)).await {
                 Ok(count) => {
                     tracing::debug!(count, "judged again");
                     Duration::ZERO
@@ -208,7 +209,7 @@ async fn watch_index(app: Arc<App>, path: PathBuf) {
         if now == seen {
             continue;
         }
-        match app.portfolio.take_index(&path, "server").await {
+        match app.portfolio.take_index(&path, "server").instrument(tracing::info_span!("take other advisories")).await {
             Ok(Some(images)) => tracing::info!(images, "other advisories are in force"),
             Ok(None) => {}
             Err(error) => {

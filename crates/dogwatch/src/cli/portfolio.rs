@@ -46,6 +46,9 @@ pub(crate) struct ServeArguments {
     /// the first start].
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
+    /// Send traces to this collector (OpenTelemetry, OTLP over HTTP), for example `http://127.0.0.1:4318`.
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
     /// How to write the log on stderr.
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
     pub(crate) log: LogForm,

@@ -2,19 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use model::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use crate::cli::portfolio::{KeptArguments, LogForm, ServeArguments};
+use crate::cli::portfolio::{KeptArguments, ServeArguments};
 use crate::console::{Failure, write};
 use crate::paths;
 
+mod watched;
+
+/// How long a collector of traces may take at the end.
+const FLUSH: Duration = Duration::from_secs(3);
+
 /// Serves until it is told to stop.
 pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
-    log(arguments.log);
+    let traces = watched::begin(arguments.log, arguments.otlp_endpoint.as_deref())?;
     let kept = Kept::of(arguments.kept)?;
     kept.make()?;
     let options = server::Options {
@@ -42,8 +47,11 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<u8, Failure> {
         stopped().await?;
         tracing::info!("stopping");
         running.stop().await;
-        Ok(0)
-    })
+        Ok::<_, Failure>(())
+    })?;
+    // What was not sent by now is sent, or lost: nobody waits for a collector that is away.
+    traces.map(|traces| traces.shutdown_with_timeout(FLUSH));
+    Ok(0)
 }
 
 /// Where a server keeps what it remembers.
@@ -83,14 +91,4 @@ async fn stopped() -> Result<(), Failure> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// The log, on stderr. `RUST_LOG` says more or less.
-fn log(form: LogForm) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match form {
-        LogForm::Text => log.init(),
-        LogForm::Json => log.json().init(),
-    }
 }
