@@ -1,5 +1,7 @@
 //! The parsers, and what they are fed with to begin with.
 
+mod backup;
+
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,11 +17,9 @@ use portfolio::catalog::Catalog;
 use portfolio::owners::{self, OwnerRules, Subject};
 use scan::source::{Mirror, SourceOptions};
 use scan::target::{Pattern, Reference, Target as ScanTarget};
-use server::backup::format::Reader;
 use server::claim::Claim;
 use server::portfolio::SeenAt;
 use server::prepare::Prepared;
-use store::{Kind, Table};
 
 /// Seeds longer than this are cut: mutating them would take longer than parsing.
 const SEED_BYTES_MAX: usize = 512 << 10;
@@ -129,8 +129,8 @@ pub(crate) fn all() -> Vec<Target> {
                 drop(prepared.image(SeenAt::Build, &[1; 600]));
             }
         }),
-        target("backup", &[], BACKUPS, backup())
-            .made(vec![zstd::encode_all(BACKUPS[0].as_bytes(), 1).unwrap_or_default()]),
+        target("backup", &[], backup::SEEDS, backup::reader())
+            .made(vec![zstd::encode_all(backup::SEEDS[0].as_bytes(), 1).unwrap_or_default()]),
         target("thresholds", &[], THRESHOLDS, |bytes| {
             drop(portfolio::threshold::Thresholds::load("t.yaml", &text(bytes)))
         }),
@@ -549,39 +549,6 @@ const EXCEPTION: &str = "version: 1\nid: EX-1\nwho: someone\nwhy: a reason\nunti
 const THRESHOLDS: &[&str] = &[
     "thresholds:\n- score: 9.0\n- environment: production\n  data-classification: [restricted]\n  criticality: high\n  score: 7\n",
 ];
-
-/// A backup of two tables, before it is compressed.
-const BACKUPS: &[&str] = &[
-    "{\"dogwatch_backup\":{\"format\":1,\"schema\":1,\"at\":1,\"program\":\"dogwatch 0.1.0\"}}\n\
-     {\"table\":{\"name\":\"image\",\"columns\":[\"id\",\"risk\",\"inventory\"]}}\n{\"row\":[1,\"0.5\",\"AAE=\"]}\n{\"row\":[null,null,null]}\n\
-     {\"table\":{\"name\":\"tag\",\"columns\":[\"name\"]}}\n{\"row\":[\"a\"]}\n\
-     {\"index\":{\"bytes\":3}}\nabc{\"end\":{\"sha256\":\"00\"}}\n",
-];
-
-/// The reader of backups, given the bytes as they are, and as what was compressed.
-fn backup() -> impl Fn(&[u8]) {
-    let column = |name: &str, kind: Kind| (name.to_owned(), kind);
-    let image = vec![column("id", Kind::Integer), column("risk", Kind::Real), column("inventory", Kind::Bytes)];
-    let tables = [
-        Table { name: "image".into(), columns: image },
-        Table { name: "tag".into(), columns: vec![column("name", Kind::Text)] },
-    ];
-    let read = move |bytes: &[u8]| -> Result<(), server::backup::BackupError> {
-        let (mut reader, _) = Reader::begin(bytes)?;
-        for table in &tables {
-            reader.table(table)?;
-            while let Some(row) = reader.row(table)? {
-                assert_eq!(row.len(), table.columns.len());
-            }
-        }
-        reader.index(&mut std::io::sink())?;
-        reader.end()
-    };
-    move |bytes| {
-        _ = read(bytes);
-        _ = read(&zstd::encode_all(bytes, 1).unwrap_or_default());
-    }
-}
 
 const MANIFESTS: &[&str] = &[
     "a==1.0.0 \\\n  --hash=sha256:00\nb\n",

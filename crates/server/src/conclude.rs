@@ -116,22 +116,23 @@ impl Portfolio {
             .map(|image| (image.0.id, image))
             .collect();
         let ids: Vec<u32> = concerned.keys().copied().collect();
-        // Layers with the team that has them and why, and whether that is new.
-        let mut owners: HashMap<u32, (Ownership, bool)> = HashMap::new();
+        // Layers with the team that has them and why; whether that is new, and whether it is their first.
+        let mut owners: HashMap<u32, (Ownership, bool, bool)> = HashMap::new();
         for layer in write.layers_of(&ids).await? {
             let Some((image, now)) = concerned.get(&layer.image) else { continue };
             let known = Ownership { team: layer.team, how: layer.how, ..nobody() };
-            let (known, is_new) = owners.entry(layer.layer).or_insert((known, false));
+            let is_first = known.how.is_empty();
+            let (known, is_new, _) = owners.entry(layer.layer).or_insert((known, false, is_first));
             let found = owner_of_layer(turn, image, now, &layer.diff_id, known);
             if let Some(found) = found.filter(|found| found.team != known.team || found.how != known.how) {
                 *is_new |= found.team != known.team;
                 *known = found;
             }
         }
-        let owned: Vec<(String, &Ownership)> = owners
+        let owned: Vec<(String, &Ownership, bool)> = owners
             .iter()
-            .filter(|(_, (_, is_new))| *is_new)
-            .map(|(layer, (owner, _))| (format!("layer:{layer}"), owner))
+            .filter(|(_, (_, is_new, _))| *is_new)
+            .map(|(layer, (owner, _, is_first))| (format!("layer:{layer}"), owner, *is_first))
             .collect();
         Ok(write.own(&owned).await?)
     }

@@ -21,6 +21,7 @@ use crate::memory::Memory;
 use crate::prepare::{Brought, Prepared};
 use crate::problem::Problem;
 use crate::tell::stored;
+use crate::workloads::Workload;
 
 /// How far behind the latest moment the clock may be before that is said, in microseconds: it is set right by less all the time.
 const CLOCK_SLACK: i64 = 5_000_000;
@@ -183,10 +184,14 @@ impl Portfolio {
         let same = known.as_ref().is_some_and(|known| known.inventory_digest == prepared.inventory_digest);
         let replaces = known.as_ref().is_none_or(|known| !same && is_newer(&claim.tool, &known.cataloged_by));
         let conflict = known.as_ref().is_some_and(|known| !same && known.cataloged_by == claim.tool);
-        let id = match known.as_ref().filter(|_| !replaces) {
-            Some(known) => known.id,
-            None => self.put(&mut turn, &mut write, &prepared, seen, known.as_ref().map(|known| known.id)).await?,
+        let put = match &known {
+            Some(known) if !replaces => None,
+            known => {
+                Some(self.put(&mut turn, &mut write, &prepared, seen, known.as_ref().map(|known| known.id)).await?)
+            }
         };
+        let id = put.as_ref().map(|put| put.image.id).or(known.as_ref().map(|known| known.id));
+        let id = id.ok_or(ServerError::BrokeOff)?;
         let is_new_claim = write.claim(&claim_row(&prepared, id, actor, write.at)).await?;
         let moved = self.move_tags(&mut write, claim, id).await?;
         let mut changes: Vec<Change> = moved.iter().map(|tag| tag.change(digest)).collect();
@@ -194,13 +199,18 @@ impl Portfolio {
             let (claimed_by, tool) = (actor.to_owned(), claim.tool.clone());
             changes.push(Change::InventoryConflict { image: digest.clone(), claimed_by, tool });
         }
-        let before = write.images(&[id]).await?.pop().ok_or(ServerError::BrokeOff)?;
-        let mut state = before.state.clone();
-        if replaces {
-            let concluded = self.judge_one(&mut turn, &mut write, before.clone()).await?;
-            changes.extend(concluded.1);
-            state = concluded.0;
-        }
+        let (before, state) = match put {
+            None => {
+                let image = write.images(&[id]).await?.pop().ok_or(ServerError::BrokeOff)?;
+                let state = image.state.clone();
+                (image, state)
+            }
+            Some(put) => {
+                let (state, judged) = self.judge_one(&mut turn, &mut write, &put).await?;
+                changes.extend(judged);
+                (put.image, state)
+            }
+        };
         let mut changes: Vec<StoredChange> = changes.iter().map(|change| stored(id, &state.owner, change)).collect();
         for tag in &moved {
             if let Some(from) = &tag.before {
@@ -232,21 +242,18 @@ impl Portfolio {
         Ok(moved)
     }
 
-    /// Judges one image as it is stored, and writes that down.
+    /// Judges an image that was just remembered, and writes that down.
     async fn judge_one(
         &self,
         turn: &mut Turn<'_>,
         write: &mut Write,
-        image: ImageRow,
+        put: &Put,
     ) -> Result<(ImageState, Vec<Change>), ServerError> {
-        let sets = write.sets_of(&[image.id]).await?;
-        let sets: Vec<(u32, u32)> = sets.into_iter().map(|(_, position, set)| (position, set)).collect();
-        self.load_packages(turn, &sets).await?;
-        let running = reported(&write.running_images(&[&image.digest]).await?);
-        let concluded = turn.writer.conclude(&image, &sets, &running, (self.clock)())?;
-        let changes = self.changes_of(&image, &concluded).await?;
+        self.load_packages(turn, &put.sets).await?;
+        let concluded = turn.writer.conclude(&put.image, &put.sets, &put.running, (self.clock)())?;
+        let changes = self.changes_of(&put.image, &concluded).await?;
         let state = concluded.state.clone();
-        self.write_conclusions(turn, write, vec![(image, concluded)]).await?;
+        self.write_conclusions(turn, write, vec![(put.image.clone(), concluded)]).await?;
         Ok((state, changes))
     }
 
@@ -258,7 +265,7 @@ impl Portfolio {
         prepared: &Prepared,
         seen: SeenAt,
         known: Option<u32>,
-    ) -> Result<u32, ServerError> {
+    ) -> Result<Put, ServerError> {
         let sets = self.put_sets(turn, write, prepared).await?;
         let image = prepared.image(seen, &sets);
         if let Some(known) = known {
@@ -270,9 +277,16 @@ impl Portfolio {
         if !image.image_id.is_empty() && image.image_id != image.digest {
             write.adopt_workloads(&image.image_id, &image.digest).await?;
         }
-        write.count_running(&image.digest).await?;
+        let running = reported(&write.running_images(&[&image.digest]).await?);
+        if !running.is_empty() {
+            write.count_running(&image.digest).await?;
+        }
         turn.writer.memory.add_image(id, &sets);
-        Ok(id)
+        let image = match known {
+            Some(id) => write.images(&[id]).await?.pop().ok_or(ServerError::BrokeOff)?,
+            None => image.row(id),
+        };
+        Ok(Put { image, sets: (0..).zip(sets).collect(), running })
     }
 
     /// Remembers what each layer brings; the sets' numbers. Only packages of sets that are not known are looked up.
@@ -427,6 +441,16 @@ impl Portfolio {
         };
         if is_his { Ok(()) } else { Err(Problem::missing("image or layer of yours")) }
     }
+}
+
+/// An image that was just remembered.
+pub(crate) struct Put {
+    /// As it was judged last.
+    pub(crate) image: ImageRow,
+    /// Places and sets.
+    sets: Vec<(u32, u32)>,
+    /// What runs it where.
+    running: Vec<(String, Workload)>,
 }
 
 /// A name that stands for another image than before.

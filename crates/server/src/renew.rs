@@ -329,8 +329,8 @@ impl Portfolio {
         prepared.inventory_digest = known.inventory_digest;
         turn.add_named_digests(&mut prepared)?;
         prepared.recognise(&turn.writer.documents.bases);
-        let id = self.put(turn, write, &prepared, SeenAt::Registry, Some(known.id)).await?;
-        write.fall_behind(&[id], "own advisories").await?;
+        self.put(turn, write, &prepared, SeenAt::Registry, Some(known.id)).await?;
+        write.fall_behind(&[known.id], "own advisories").await?;
         Ok(())
     }
 }

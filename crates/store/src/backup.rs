@@ -109,7 +109,7 @@ impl Snapshot {
     /// # Errors
     /// When it cannot be reached, holds nothing, or was written by a newer version of the program.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let (pool, dialect) = connect(url, false).await?;
+        let (pool, dialect) = connect(url, false, 1).await?;
         let mut tx = pool.begin_with(dialect.begin_snapshot()).await?;
         let schema = found(&mut tx, dialect).await?.ok_or(StoreError::Nothing)?;
         let at = sqlx::query("SELECT at FROM clock WHERE only_row = 1").fetch_one(&mut *tx).await?.try_get(0)?;
@@ -171,7 +171,7 @@ impl Restore {
     /// When there are tables already, or the version is not known.
     pub async fn begin(url: &str, schema: i64) -> Result<Self, StoreError> {
         let tables = tables(schema).await?;
-        let (pool, dialect) = connect(url, true).await?;
+        let (pool, dialect) = connect(url, true, 1).await?;
         let mut tx = pool.begin_with(dialect.begin()).await?;
         tx.execute(dialect.lock_schema()).await?;
         if found(&mut tx, dialect).await?.is_some() {

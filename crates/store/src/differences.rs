@@ -20,11 +20,8 @@ pub(crate) enum Dialect {
 /// How long a connection is waited for. Longer, and a caller should be told that the database is away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connections: a write and some reads at a time on two cores.
-const CONNECTIONS_MAX: u32 = 8;
-
-/// Opens a pool, with each connection set as it must be. Only who may create it makes a file where there is none.
-pub(crate) async fn connect(url: &str, may_create: bool) -> Result<(AnyPool, Dialect), StoreError> {
+/// Opens a pool of at most so many connections, each set as it must be. Only who may create it makes a file where there is none.
+pub(crate) async fn connect(url: &str, may_create: bool, connections: u32) -> Result<(AnyPool, Dialect), StoreError> {
     sqlx::any::install_default_drivers();
     let dialect = match url {
         _ if url.starts_with("sqlite:") => Dialect::Sqlite,
@@ -37,7 +34,9 @@ pub(crate) async fn connect(url: &str, may_create: bool) -> Result<(AnyPool, Dia
         _ => url.to_owned(),
     };
     let options = AnyConnectOptions::from_str(&url)?;
-    let pool = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(PATIENCE);
+    let pool = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+    // A file does not go away, so only a server is asked whether it is still there.
+    let pool = pool.test_before_acquire(dialect == Dialect::Postgres);
     let pool = pool.after_connect(move |connection, _| {
         Box::pin(async move {
             if dialect == Dialect::Sqlite {

@@ -123,6 +123,21 @@ pub struct ClaimRow {
     pub outcome_at: i64,
 }
 
+impl NewImage {
+    /// As it stands there, under its number, before it is judged for the first time.
+    pub fn row(&self, id: u32) -> ImageRow {
+        ImageRow {
+            id,
+            digest: self.digest.clone(),
+            name: self.name.clone(),
+            summary: self.summary.clone(),
+            state: ImageState::default(),
+            judged_at: 0,
+            base: self.base.clone(),
+        }
+    }
+}
+
 impl Write {
     /// What is known of a digest.
     pub async fn known(&mut self, digest: &str) -> Result<Option<Known>, StoreError> {
@@ -243,11 +258,13 @@ impl Write {
         if before == Some(image) {
             return Ok(None);
         }
-        sqlx::query("UPDATE tag SET until_at = $1 WHERE name = $2 AND until_at IS NULL")
-            .bind(self.at)
-            .bind(name)
-            .execute(&mut *self.tx)
-            .await?;
+        if before.is_some() {
+            sqlx::query("UPDATE tag SET until_at = $1 WHERE name = $2 AND until_at IS NULL")
+                .bind(self.at)
+                .bind(name)
+                .execute(&mut *self.tx)
+                .await?;
+        }
         sqlx::query("INSERT INTO tag (name, since_at, image_id) VALUES ($1, $2, $3)")
             .bind(name)
             .bind(self.at)
@@ -304,10 +321,11 @@ impl Write {
         };
         let changed: Vec<_> = judged.iter().filter(|(before, now)| verdict(&before.state) != verdict(now)).collect();
         self.set_verdicts(&changed).await?;
-        let owned: Vec<(String, &Ownership)> = judged
+        let is_new = |before: &ImageRow| before.state.outcome.is_empty();
+        let owned: Vec<(String, &Ownership, bool)> = judged
             .iter()
-            .filter(|(before, now)| before.state.outcome.is_empty() || !before.state.owner.is_of_same(&now.owner))
-            .map(|(before, now)| (format!("image:{}", before.id), &now.owner))
+            .filter(|(before, now)| is_new(before) || !before.state.owner.is_of_same(&now.owner))
+            .map(|(before, now)| (format!("image:{}", before.id), &now.owner, is_new(before)))
             .collect();
         self.own(&owned).await?;
         let text = "DELETE FROM behind WHERE image_id IN $$";

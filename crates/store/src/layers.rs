@@ -93,13 +93,15 @@ impl Write {
             .collect()
     }
 
-    /// From now on images (`image:N`) or layers (`layer:N`) are somebody's.
-    pub async fn own(&mut self, owned: &[(String, &Ownership)]) -> Result<(), StoreError> {
+    /// From now on images (`image:N`) or layers (`layer:N`) are somebody's. True with those that were nobody's before, ever.
+    pub async fn own(&mut self, owned: &[(String, &Ownership, bool)]) -> Result<(), StoreError> {
         let at = self.at;
         let text = "UPDATE ownership SET until_at = $1 WHERE until_at IS NULL AND subject IN $$";
-        ask(&mut self.tx, text, &[at], owned, |query, (subject, _)| query.bind(subject.clone())).await?;
+        let before: Vec<&str> =
+            owned.iter().filter(|(_, _, is_first)| !is_first).map(|(subject, _, _)| subject.as_str()).collect();
+        ask(&mut self.tx, text, &[at], &before, |query, subject| query.bind((*subject).to_owned())).await?;
         let head = "INSERT INTO ownership (subject, since_at, team, system, component, how)";
-        insert(&mut self.tx, head, 6, "", owned, |query, (subject, owner)| {
+        insert(&mut self.tx, head, 6, "", owned, |query, (subject, owner, _)| {
             query
                 .bind(subject.clone())
                 .bind(at)

@@ -50,10 +50,16 @@ use sqlx::AnyPool;
 
 use differences::Dialect;
 
+/// Reads at a time: more than two cores can do.
+const READERS_MAX: u32 = 7;
+
 /// What is remembered, in one database.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// For reads.
     pool: AnyPool,
+    /// Of one connection: it alone changes the database, so what it has read of it stays true from write to write.
+    writer: AnyPool,
     dialect: Dialect,
     /// One write at a time in this process; between processes the database sees to it.
     turn: std::sync::Arc<tokio::sync::Mutex<()>>,
@@ -65,8 +71,9 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, or was written by a newer version of the program.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let (pool, dialect) = differences::connect(url, true).await?;
-        let store = Self { pool, dialect, turn: std::sync::Arc::default() };
+        let (writer, dialect) = differences::connect(url, true, 1).await?;
+        let (pool, _) = differences::connect(url, true, READERS_MAX).await?;
+        let store = Self { pool, writer, dialect, turn: std::sync::Arc::default() };
         store.migrate().await?;
         Ok(store)
     }
@@ -80,5 +87,6 @@ impl Store {
     /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.writer.close().await;
     }
 }

@@ -37,7 +37,7 @@ impl Store {
     /// Waits for its turn and begins. `now` is the caller's clock, in microseconds since 1970; one that went back is not followed.
     pub async fn write(&self, now: i64) -> Result<Write, StoreError> {
         let turn = self.turn.clone().lock_owned().await;
-        let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
+        let mut tx = self.writer.begin_with(self.dialect.begin()).await?;
         let row = sqlx::query(
             "UPDATE clock SET before_at = at, at = CASE WHEN at < $1 THEN $1 ELSE at + 1 END WHERE only_row = 1
              RETURNING at, before_at, package, package_set, layer, image, change, audit",
@@ -63,7 +63,7 @@ impl Store {
 
     /// Makes the tables, or changes those of an older version, step by step in one transaction.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with(self.dialect.begin()).await?;
+        let mut tx = self.writer.begin_with(self.dialect.begin()).await?;
         tx.execute(self.dialect.lock_schema()).await?;
         let known = SCHEMAS.len() as i64;
         let found = match found(&mut tx, self.dialect).await? {
@@ -150,7 +150,7 @@ mod tests {
     async fn left_by(version: i64, rows: &'static str) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().expect("a directory");
         let url = format!("sqlite:{}", directory.path().join("portfolio.db").display());
-        let (pool, dialect) = crate::differences::connect(&url, true).await.expect("a database");
+        let (pool, dialect) = crate::differences::connect(&url, true, 1).await.expect("a database");
         let mut tx = pool.begin().await.expect("begun");
         begin_versions(&mut tx).await.expect("a table");
         climb(&mut tx, dialect, 0, version).await.expect("tables");

@@ -1,6 +1,6 @@
 //! Backups: made while the server works, restored into either database, and then everything is answered as before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dogwatch_e2e::claims::{claim, small_report};
@@ -55,6 +55,34 @@ fn answers(server: &Server) -> Vec<(String, Value)> {
     paths.into_iter().map(answer).collect()
 }
 
+/// The row of the clock, which is read first, counts what the other tables hold, which are read later.
+fn is_of_one_moment(file: &str) {
+    let text = zstd::decode_all(&*std::fs::read(file).expect("a backup")).expect("zstd");
+    let (mut table, mut rows) = (String::new(), BTreeMap::<String, Vec<Value>>::new());
+    for line in text.split(|byte| *byte == b'\n') {
+        // The advisories are no lines.
+        let Ok(line) = serde_json::from_slice::<Value>(line) else { break };
+        match line["table"]["name"].as_str() {
+            Some(name) => name.clone_into(&mut table),
+            None if line["row"].is_array() => rows.entry(table.clone()).or_default().push(line["row"].clone()),
+            None => {}
+        }
+    }
+    let clock = &rows["clock"][0];
+    for (table, at) in [("package", 2), ("package_set", 3), ("layer", 4), ("image", 5), ("change", 6), ("audit", 7)] {
+        assert_eq!(rows[table].len() as u64, clock[at].as_u64().expect("a number"), "rows of `{table}`");
+    }
+}
+
+/// Ends the uploads, also when the test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Works on a server, backs it up twice (busy, and at rest), restores both, and compares.
 fn there_and_back(from: Option<&str>, to: [Option<&str>; 2]) {
     let user = User::new();
@@ -75,8 +103,12 @@ fn there_and_back(from: Option<&str>, to: [Option<&str>; 2]) {
         let uploads = scope.spawn(move || {
             (10..).take_while(|_| !stop.load(Ordering::Relaxed)).map(|number| upload(server, report, number)).collect()
         });
-        run(&user, "backup", &busy, from).exits(0);
-        stop.store(true, Ordering::Relaxed);
+        let ends = Ends(stop);
+        for _ in 0..10 {
+            run(&user, "backup", &busy, from).exits(0);
+            is_of_one_moment(&busy);
+        }
+        drop(ends);
         uploads.join().expect("uploads")
     });
     server.settle();
