@@ -3,8 +3,10 @@
 //! All of it is in the database too. It is rebuilt at start and caught up with what other servers wrote, by moments.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use model::finding::Finding;
 use portfolio::postings::Postings;
 use store::{FindingRow, Store};
@@ -50,7 +52,8 @@ impl Memory {
     pub(crate) async fn load(store: &Store) -> Result<Self, ServerError> {
         let mut memory = Self::default();
         let at = store.newest().await?;
-        for row in store.findings().await? {
+        let mut findings = pin!(store.findings());
+        while let Some(row) = findings.try_next().await? {
             let finding = Arc::new(read(&row.body)?);
             memory.put(row.package, &row.vulnerability, Some(finding));
         }
@@ -66,11 +69,12 @@ impl Memory {
 
     /// Reads what other servers wrote since. The caller holds the write that keeps them from writing more.
     pub(crate) async fn catch_up(&mut self, store: &Store) -> Result<(), ServerError> {
-        for (set, package) in store.set_members_after(self.last_set).await? {
-            self.last_set = self.last_set.max(set);
-            self.add_members(set, &[package]);
+        let mut sets = pin!(store.sets_after(self.last_set));
+        while let Some((set, members)) = sets.try_next().await? {
+            self.add_members(set, &members);
         }
-        for (image, set) in store.image_sets_after(self.last_image).await? {
+        let mut images = pin!(store.image_sets_after(self.last_image));
+        while let Some((image, set)) = images.try_next().await? {
             self.last_image = self.last_image.max(image);
             self.postings.add_image(image, [set]);
         }
@@ -118,9 +122,7 @@ impl Memory {
         if self.members.len() <= at {
             self.members.resize_with(at + 1, Box::default);
         }
-        let mut all = std::mem::take(&mut self.members[at]).into_vec();
-        all.extend_from_slice(packages);
-        self.members[at] = all.into_boxed_slice();
+        self.members[at] = packages.into();
         self.postings.add_set(set, packages.iter().copied());
         self.last_set = self.last_set.max(set);
     }

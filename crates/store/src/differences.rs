@@ -42,7 +42,7 @@ pub(crate) async fn connect(url: &str, may_create: bool, connections: u32) -> Re
             if dialect == Dialect::Sqlite {
                 // Readers do not wait for the writer; what is acknowledged survives a loss of power; a second process waits.
                 let set = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 30000; \
-                           PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
+                           PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;";
                 connection.execute(set).await?;
             }
             Ok(())

@@ -1,5 +1,6 @@
 //! What is wrong with package versions, and scores, over time.
 
+use futures_util::{Stream, StreamExt};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::bulk::insert;
@@ -155,9 +156,9 @@ const COLUMNS: &str = "package_id, vulnerability, body, since_at, until_at";
 
 impl Store {
     /// The findings in force.
-    pub async fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
+    pub fn findings(&self) -> impl Stream<Item = Result<FindingRow, StoreError>> + '_ {
         let text = format!("SELECT {COLUMNS} FROM finding WHERE until_at IS NULL ORDER BY package_id, vulnerability");
-        sqlx::query(AssertSqlSafe(text)).fetch_all(&self.pool).await?.iter().map(row).collect()
+        sqlx::query(AssertSqlSafe(text)).fetch(&self.pool).map(|found| row(&found?))
     }
 
     /// The findings that began or ended after a moment.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::{Stream, StreamExt};
 use sqlx::Row;
 
 use crate::bulk::{ask, insert};
@@ -129,12 +130,14 @@ impl Store {
         rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
     }
 
-    /// The layers of images above a number: `(image, set)`, sorted by image.
-    pub async fn image_sets_after(&self, image: u32) -> Result<Vec<(u32, u32)>, StoreError> {
+    /// What images above a number are made of: `(image, set)`, sorted by image.
+    pub fn image_sets_after(&self, image: u32) -> impl Stream<Item = Result<(u32, u32), StoreError>> + '_ {
         let rows = sqlx::query("SELECT image_id, set_id FROM image_layer WHERE image_id > $1 ORDER BY image_id")
             .bind(i64::from(image))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok((number(row.try_get(0)?), number(row.try_get(1)?)))).collect()
+            .fetch(&self.pool);
+        rows.map(|row| {
+            let row = row?;
+            Ok((number(row.try_get(0)?), number(row.try_get(1)?)))
+        })
     }
 }

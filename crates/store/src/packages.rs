@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::{Stream, StreamExt};
 use sqlx::Row;
 
 use crate::bulk::{ask, insert};
@@ -82,10 +83,13 @@ impl Write {
     pub async fn put_sets(&mut self, sets: &[(&str, &[u32])]) -> Result<Vec<u32>, StoreError> {
         let from = self.counters.package_set + 1;
         self.counters.package_set += sets.len() as i64;
-        let rows: Vec<(i64, &str)> = (from..).zip(sets).map(|(id, (digest, _))| (id, *digest)).collect();
-        let head = "INSERT INTO package_set (id, digest)";
-        insert(&mut self.tx, head, 2, "", &rows, |query, (id, digest)| query.bind(*id).bind((*digest).to_owned()))
-            .await?;
+        let rows: Vec<(i64, &(&str, &[u32]))> = (from..).zip(sets).collect();
+        let head = "INSERT INTO package_set (id, digest, members)";
+        insert(&mut self.tx, head, 3, "", &rows, |query, (id, (digest, members))| {
+            let members: Vec<u8> = members.iter().flat_map(|package| package.to_le_bytes()).collect();
+            query.bind(*id).bind((*digest).to_owned()).bind(members)
+        })
+        .await?;
         let members: Vec<(i64, u32)> = (from..)
             .zip(sets)
             .flat_map(|(id, (_, members))| members.iter().map(move |package| (id, *package)))
@@ -124,13 +128,17 @@ impl Store {
         rows.iter().map(|row| Ok(number(row.try_get(0)?))).collect()
     }
 
-    /// The members of sets above a number: `(set, package)`, sorted by set.
-    pub async fn set_members_after(&self, set: u32) -> Result<Vec<(u32, u32)>, StoreError> {
-        let rows = sqlx::query("SELECT set_id, package_id FROM package_set_member WHERE set_id > $1 ORDER BY set_id")
+    /// The sets above a number, each with its packages.
+    pub fn sets_after(&self, set: u32) -> impl Stream<Item = Result<(u32, Vec<u32>), StoreError>> + '_ {
+        let rows = sqlx::query("SELECT id, members FROM package_set WHERE id > $1 ORDER BY id")
             .bind(i64::from(set))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok((number(row.try_get(0)?), number(row.try_get(1)?)))).collect()
+            .fetch(&self.pool);
+        rows.map(|row| {
+            let row = row?;
+            let members: &[u8] = row.try_get(1)?;
+            let (members, _) = members.as_chunks::<4>();
+            Ok((number(row.try_get(0)?), members.iter().map(|package| u32::from_le_bytes(*package)).collect()))
+        })
     }
 }
 

@@ -45,7 +45,8 @@ CREATE INDEX package_query_name ON package_query (name, package_id);
 -- What one layer brings to an image, shared by all images to which it brings the same.
 CREATE TABLE package_set (
   id BIGINT PRIMARY KEY,
-  digest TEXT NOT NULL UNIQUE
+  digest TEXT NOT NULL UNIQUE,
+  members BYTEA NOT NULL         -- its packages once more, four bytes each, low byte first: what is read at start
 );
 CREATE TABLE package_set_member (
   set_id BIGINT NOT NULL,

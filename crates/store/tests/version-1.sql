@@ -8,7 +8,7 @@ INSERT INTO package VALUES (1, 'aa', 'pkg:npm/jquery@1.12.4', 'jquery', '{"name"
 INSERT INTO package VALUES (2, 'bb', 'pkg:npm/lodash@4.0.0', 'lodash', '{"name":"lodash"}');
 INSERT INTO package_query VALUES ('npm', 'jquery', 1);
 INSERT INTO package_query VALUES ('npm', 'lodash', 2);
-INSERT INTO package_set VALUES (1, 'cc');
+INSERT INTO package_set VALUES (1, 'cc', X'0100000002000000');
 INSERT INTO package_set_member VALUES (1, 1);
 INSERT INTO package_set_member VALUES (1, 2);
 INSERT INTO layer VALUES (1, 'dd', 'sha256:11', 'COPY . /srv');
