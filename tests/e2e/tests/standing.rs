@@ -146,7 +146,7 @@ fn a_document_that_changes_has_only_those_judged_again_that_depend_on_it() {
         let only = ids(&shop.small).difference(&ids(&shop.base)).next().cloned().expect("one that the other has not");
         let concerned = shop
             .server
-            .list(&format!("/api/v1/images?limit=50"))
+            .list("/api/v1/images?limit=50")
             .iter()
             .filter(|image| {
                 let path = format!("/api/v1/images/{}/findings", image["digest"].as_str().expect("a digest"));
