@@ -98,6 +98,7 @@ macro_rules! route {
     };
 }
 
+const COUNT: &str = r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#;
 const LIMIT: Parameter = Parameter {
     name: "limit",
     doc: "How many rows, 1 to 1000; 100 where it is not said.",
@@ -118,11 +119,8 @@ const SORT: Parameter = Parameter {
     doc: "`age` (oldest first) or `risk` (highest first).",
     schema: r#"{"enum":["age","risk"]}"#,
 };
-const AFTER: Parameter = Parameter {
-    name: "after",
-    doc: "The number of the last change that was read.",
-    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
-};
+const AFTER: Parameter =
+    Parameter { name: "after", doc: "The number of the last change that was read.", schema: COUNT };
 const WHAT: Parameter = Parameter {
     name: "of",
     doc: "`image`, `layer`, `package` or `vulnerability`.",
@@ -130,16 +128,9 @@ const WHAT: Parameter = Parameter {
 };
 const VALUE: Parameter =
     Parameter { name: "value", doc: "A digest or name; a diff id; a name or package URL; a CVE.", schema: TEXT };
-const OFFSET: Parameter = Parameter {
-    name: "offset",
-    doc: "How many bytes come before this part.",
-    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
-};
-const TOTAL: Parameter = Parameter {
-    name: "total",
-    doc: "How many bytes the whole document has, as it is sent.",
-    schema: r#"{"type":"integer","minimum":0,"maximum":9223372036854775807}"#,
-};
+const OFFSET: Parameter = Parameter { name: "offset", doc: "How many bytes come before this part.", schema: COUNT };
+const TOTAL: Parameter =
+    Parameter { name: "total", doc: "How many bytes the whole document has, as it is sent.", schema: COUNT };
 const SEEN: Parameter = Parameter {
     name: "stage",
     doc: "Where it was seen: `build`, `registry` or `running`.",

@@ -7,7 +7,7 @@ use store::Write;
 
 use crate::ServerError;
 use crate::claim::{hex_digest, read_kept};
-use crate::documents::{Documents, Files, read_files};
+use crate::documents::{Documents, Files};
 use crate::judge::Summary;
 use crate::portfolio::{Portfolio, Turn};
 use crate::problem::Problem;
@@ -19,33 +19,26 @@ const AT_A_TIME: usize = 500;
 const FILE: &str = "bases.json";
 
 /// Digest over the diff ids of a chain of layers, bottom first.
-pub(crate) fn chain<'d>(diff_ids: impl IntoIterator<Item = &'d Digest>) -> String {
-    diff_ids.into_iter().fold(String::new(), |chain, diff_id| hex_digest(format!("{chain} {diff_id}").as_bytes()))
+fn chain(diff_ids: &[Digest]) -> String {
+    diff_ids.iter().fold(String::new(), |below, diff_id| longer_chain(&below, &diff_id.to_string()))
 }
 
-/// Puts the base right that an artifact says it has: a registered chain is surer than what its builder wrote. Whether it changed.
-pub(crate) fn recognise(bases: &Bases, artifact: &mut Artifact) -> bool {
+/// Digest over a chain that goes on with a layer, from the digest over what is below it.
+pub(crate) fn longer_chain(below: &str, diff_id: &str) -> String {
+    hex_digest(format!("{below} {diff_id}").as_bytes())
+}
+
+/// Puts the base right that an artifact says it has: a registered chain is surer than what its builder wrote.
+pub(crate) fn recognise(bases: &Bases, artifact: &mut Artifact) {
     let diff_ids: Vec<Digest> = artifact.layers.iter().map(|layer| layer.diff_id.clone()).collect();
     let found = bases.recognise(artifact, &diff_ids).filter(|base| base.recognised_by == BaseEvidence::DiffIds);
     let known = artifact.base.as_ref().and_then(|base| base.layer_count).unwrap_or(0);
-    match found {
-        Some(found) if found.layer_count.unwrap_or(0) >= known && artifact.base.as_ref() != Some(&found) => {
-            artifact.base = Some(found);
-            true
-        }
-        _ => false,
+    if let Some(found) = found.filter(|found| found.layer_count.unwrap_or(0) >= known) {
+        artifact.base = Some(found);
     }
 }
 
 impl Portfolio {
-    /// The registered base images.
-    pub async fn bases(&self) -> Result<Bases, ServerError> {
-        let Some(setting) = self.store.setting("bases", i64::MAX).await? else { return Ok(Bases::default()) };
-        let files = read_files(&setting.body)?;
-        let read = |(_, text): &(String, String)| serde_json::from_str(text).ok();
-        Ok(files.first().and_then(read).unwrap_or_default())
-    }
-
     /// Registers an image that is known here as a base; how many images stand on it.
     pub async fn add_base(&self, name: &str, image: &str, actor: &str) -> Result<u64, Problem> {
         let digest = self.store.tagged(image, i64::MAX).await?.unwrap_or_else(|| image.to_owned());

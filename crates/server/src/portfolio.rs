@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use model::Timestamp;
+use model::base::Bases;
 use portfolio::change::Change;
 use serde::Serialize;
 use store::{ClaimRow, FindingUpdate, ImageRow, ImageState, NewPackage, Ownership, Store, StoredChange, Write};
@@ -415,6 +416,11 @@ impl Portfolio {
     /// The catalog in force.
     pub async fn catalog(&self) -> Result<portfolio::catalog::Catalog, ServerError> {
         Ok(self.documents().await?.catalog.clone())
+    }
+
+    /// The registered base images.
+    pub async fn bases(&self) -> Result<Bases, ServerError> {
+        Ok(self.documents().await?.bases.clone())
     }
 
     /// Whether this server can judge: the advisories in force are here.

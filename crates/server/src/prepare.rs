@@ -100,7 +100,7 @@ impl Prepared {
                 };
             };
             let diff_id = layer.diff_id.to_string();
-            chain = hex_digest(format!("{chain} {diff_id}").as_bytes());
+            chain = crate::bases::longer_chain(&chain, &diff_id);
             let created_by = layer.created_by.as_deref().unwrap_or_default().chars().take(TEXT_BYTES_MAX).collect();
             ImageLayer { chain: chain.clone(), diff_id, created_by, set: *set }
         };
